@@ -1,0 +1,3 @@
+"""Neural networks for economists."""
+
+__version__ = "0.1.0"
