@@ -1,0 +1,216 @@
+r"""The regularisation path from the classical model to the full network.
+
+The zero network is a strict local minimum for every :math:`\alpha > 0`, so a path traced from the
+baseline would never leave it. Paths are therefore traced from a middle penalty in both directions
+from several random starts, the zero network is a candidate everywhere, and the best is kept. As
+the least objective :math:`\min_\theta L(\theta) + \alpha P(\theta)` is concave in
+:math:`\alpha`, a solution found at one penalty bounds the objective at all others: where a
+neighbour's bound is lower, the problem is solved again from the neighbour.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnecon.estimation.classical import least_squares
+from nnecon.estimation.estimate import Progress, Solver, certify, estimate
+from nnecon.estimation.kernels import certificate
+from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution, Trace
+
+POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200)
+IMPROVEMENT = 1e-8
+"""Relative difference of objectives under which two minima count as the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths:
+    """Best solutions of every weight vector (s of them) at every penalty (m, descending).
+
+    ``params`` (s, m, k); ``loss`` and ``penalty`` (s, m); ``iterations`` (s, m), of the winning
+    chain.
+    """
+
+    alphas: np.ndarray
+    params: np.ndarray
+    loss: np.ndarray
+    penalty: np.ndarray
+    iterations: np.ndarray
+
+    def objective(self) -> np.ndarray:
+        """Objectives, shape (s, m)."""
+        return self.loss + self.alphas * self.penalty
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baselines:
+    """The classical solution of every weight vector: ``params`` (s, k), ``loss`` (s,)."""
+
+    params: np.ndarray
+    loss: np.ndarray
+
+    @classmethod
+    def solve(cls, objective: Objective, weights: np.ndarray) -> "Baselines":
+        """Weighted least squares for every row of ``weights``."""
+        data = objective.inputs, objective.target
+        params = np.stack([least_squares(objective.network, *data, w) for w in weights])
+        loss = [certificate(objective, p, w, 0.0)[0] for p, w in zip(params, weights, strict=True)]
+        return cls(params, np.array(loss))
+
+
+def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Random neural parts beside the classical solution, shape (n_starts, k)."""
+    return baseline + starts
+
+
+def live_alpha(
+    objective: Objective, weights: np.ndarray, baseline: Baselines, starts: np.ndarray, solver
+) -> float:
+    r"""Largest penalty at which the best network found beats the classical model.
+
+    It is :math:`\max_\theta (L_0 - L(\theta)) / P(\theta)`, found by Dinkelbach's (1967)
+    iteration: solve at the current ratio, then update the ratio.
+    """
+    base = float(baseline.loss[0])
+    fresh = list(start_from(baseline.params[0], starts))
+    live, alpha, points = 0.0, 0.02 * base, fresh
+    for _ in range(8):
+        chains = [Chain.single(weights, point, alpha) for point in points]
+        traces = estimate(objective, chains, solver)
+        gains = [
+            (base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces
+        ]
+        found = max(gains)
+        if found <= live * 1.001:
+            break
+        live, alpha = found, found
+        points = [trace.params[0] for trace in traces] + fresh
+    return max(live, 1e-3 * base)
+
+
+def alpha_grid(live: float, noise: float, n_obs: int, size: int) -> np.ndarray:
+    """Penalties from just above the live one downwards, finest where the network leaves zero.
+
+    The smallest corresponds to a prior standard deviation of about seven for standardised
+    weights, ``noise / (n 7^2)`` with the baseline's mean squared error as ``noise``.
+    """
+    low = min(live * 1e-2, noise / (50.0 * n_obs))
+    depth = np.linspace(0.0, 1.0, size) ** 1.5
+    top = 1.1 * live
+    return top * (low / top) ** depth
+
+
+def trace_paths(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    solver: Solver,
+    progress: Progress | None = None,
+) -> Paths:
+    """Trace the path of every weight vector from every start and keep the best."""
+    m, middle = len(alphas), len(alphas) // 2
+    order = np.concatenate([np.arange(middle, m), np.arange(middle - 1, -1, -1)])
+    after = np.arange(-1, m - 1)
+    if middle:
+        after[m - middle] = 0
+    chains = [
+        Chain(w, start, alphas[order], after)
+        for w, base in zip(weights, baselines.params, strict=True)
+        for start in start_from(base, starts)
+    ]
+    traces = estimate(objective, chains, solver, FAST, progress)
+    back = np.argsort(order)
+    shape = (len(weights), len(starts))
+    paths = _best(_stack(traces, back, shape), alphas, baselines)
+    for _ in range(2):
+        paths = _repair(objective, weights, paths, solver)
+    return paths
+
+
+def _stack(traces: Sequence[Trace], order: np.ndarray, shape: tuple[int, int]) -> list[np.ndarray]:
+    """Params, loss, penalty, iterations with axes (weight vector, start, alpha, ...)."""
+    fields = []
+    for name in ("params", "loss", "penalty", "iterations"):
+        values = np.stack([getattr(trace, name)[order] for trace in traces])
+        fields.append(values.reshape(*shape, *values.shape[1:]))
+    return fields
+
+
+def _best(fields: list[np.ndarray], alphas: np.ndarray, baselines: Baselines) -> Paths:
+    params, loss, penalty, iterations = fields
+    value = loss + alphas * penalty
+    value = np.where(np.isfinite(value), value, np.inf)
+    winner = value.argmin(axis=1)[:, None]
+    pick = [np.take_along_axis(field, winner, axis=1)[:, 0] for field in fields[1:]]
+    params = np.take_along_axis(params, winner[..., None], axis=1)[:, 0]
+    loss, penalty, iterations = pick
+    classical = loss + alphas * penalty >= baselines.loss[:, None] * (1 - IMPROVEMENT)
+    return Paths(
+        alphas,
+        np.where(classical[..., None], baselines.params[:, None], params),
+        np.where(classical, baselines.loss[:, None], loss),
+        np.where(classical, 0.0, penalty),
+        np.where(classical, 0, iterations),
+    )
+
+
+def _repair(objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver) -> Paths:
+    """Solve again, from the neighbour that proves it, where the objective is not concave."""
+    alphas = paths.alphas
+    bounds = paths.loss[:, None, :] + alphas[:, None] * paths.penalty[:, None, :]
+    source = bounds.argmin(axis=2)
+    bound = bounds.min(axis=2)
+    where = np.argwhere(bound < paths.objective() * (1 - IMPROVEMENT))
+    if not len(where):
+        return paths
+    chains = [Chain.single(weights[s], paths.params[s, source[s, j]], alphas[j]) for s, j in where]
+    traces = estimate(objective, chains, solver)
+    params, loss = paths.params.copy(), paths.loss.copy()
+    penalty, iterations = paths.penalty.copy(), paths.iterations.copy()
+    for (s, j), trace in zip(where, traces, strict=True):
+        params[s, j], iterations[s, j] = trace.params[0], trace.iterations[0]
+        loss[s, j], penalty[s, j] = trace.loss[0], trace.penalty[0]
+    return Paths(alphas, params, loss, penalty, iterations)
+
+
+def polish(
+    objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver
+) -> list[Solution]:
+    """Solutions of the first weight vector as far as rounding allows, each with a certificate."""
+    chains = [
+        Chain.single(weights, params, alpha)
+        for params, alpha in zip(paths.params[0], paths.alphas, strict=True)
+    ]
+    live = [at for at in range(len(chains)) if paths.penalty[0, at] > 0]
+    traces = dict(
+        zip(live, estimate(objective, [chains[at] for at in live], solver, POLISH), strict=True)
+    )
+    solutions = []
+    for at, chain in enumerate(chains):
+        params, iterations = chain.start, int(paths.iterations[0, at])
+        if at in traces:
+            params = traces[at].params[0]
+            iterations += int(traces[at].iterations[0])
+        solutions.append(certify(objective, params, chain, solver.name, iterations))
+    return solutions
+
+
+def switches(
+    objective: Objective, weights: np.ndarray, solutions: Sequence[Solution], solver: Solver
+) -> np.ndarray:
+    """Where the path jumps to another minimum, shape (m,), bool.
+
+    True at a penalty whose best solution is not reached by continuing the one before it: the
+    continuation ends in a worse minimum.
+    """
+    jumps = np.zeros(len(solutions), dtype=bool)
+    chains = [
+        Chain.single(weights, before.params, solution.alpha)
+        for before, solution in zip(solutions[:-1], solutions[1:], strict=True)
+    ]
+    for at, trace in enumerate(estimate(objective, chains, solver, POLISH), 1):
+        continued = trace.loss[0] + solutions[at].alpha * trace.penalty[0]
+        jumps[at] = continued > solutions[at].objective * (1 + 1e-6)
+    return jumps

@@ -1,0 +1,147 @@
+r"""What is estimated: objective, chains of problems, and their solutions.
+
+.. math::
+
+    F(\theta) = \frac{\sum_i w_i\, \ell(y_i, f(x_i; \theta))}{\sum_i w_i}
+        + \alpha\, \tfrac12 \sum_j d_j \theta_j^2 .
+
+Every resample (fold, bootstrap draw, window) is a vector of weights ``w``: shapes never change, so
+the compiled kernels serve all of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnecon.estimation.losses import Squared
+from nnecon.nets import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """What all problems of a batch share.
+
+    Parameters
+    ----------
+    network : Network
+        Function of parameters and one row.
+    inputs : ndarray of shape (n, r)
+        One row of network inputs an observation.
+    target : ndarray of shape (n,)
+        The dependent variable.
+    penalised : ndarray of shape (k,)
+        The ``d_j``: zero for the classical part, one for the neural part.
+    loss : Squared
+        Loss of one observation.
+    """
+
+    network: Network
+    inputs: np.ndarray
+    target: np.ndarray
+    penalised: np.ndarray
+    loss: Squared = Squared()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """Problems solved one after the other, each warm-started from an earlier one.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n,)
+        Observation weights; zero leaves a row out.
+    start : ndarray of shape (k,)
+        Start of the first problem.
+    alphas : ndarray of shape (m,)
+        Penalty of each problem, in the order of solution.
+    after : ndarray of int of shape (m,)
+        Position of the problem whose solution is the start, -1 for ``start``.
+    """
+
+    weights: np.ndarray
+    start: np.ndarray
+    alphas: np.ndarray
+    after: np.ndarray
+
+    @classmethod
+    def single(cls, weights: np.ndarray, start: np.ndarray, alpha: float) -> "Chain":
+        """One problem."""
+        return cls(weights, start, np.array([alpha]), np.array([-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """When a solver leaves a problem.
+
+    Parameters
+    ----------
+    gradient : float
+        Stop where the relative gradient norm is under this number.
+    decrease : float
+        Stop where a step promised to lower the objective by less than this share.
+    first, later : int
+        Iterations allowed on the first problem of a chain and on the warm-started ones.
+    """
+
+    gradient: float
+    decrease: float
+    first: int
+    later: int
+
+
+FAST = Options(gradient=1e-4, decrease=1e-5, first=40, later=10)
+"""Enough to score a resample and to tell minima apart."""
+
+PATIENT = Options(gradient=1e-11, decrease=1e-22, first=2000, later=2000)
+"""As far as rounding allows: what is reported."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Solutions of a chain, in its order.
+
+    ``params`` (m, k); ``loss`` and ``penalty`` (m,), so that the objective at any other alpha is
+    ``loss + alpha * penalty``; ``certificate`` and ``iterations`` (m,).
+    """
+
+    params: np.ndarray
+    loss: np.ndarray
+    penalty: np.ndarray
+    certificate: np.ndarray
+    iterations: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """One estimate and the evidence that it solves its problem.
+
+    Parameters
+    ----------
+    params : ndarray of shape (k,)
+        The solution, in the coordinates of the objective.
+    alpha : float
+        Penalty strength.
+    objective, loss, penalty : float
+        ``objective = loss + alpha * penalty``.
+    certificate : float
+        Relative gradient norm, see :func:`nnecon.estimation.kernels.certificate`.
+    converged : bool
+        Whether ``certificate`` is under 1e-6.
+    iterations : int
+        Iterations of all stages.
+    method : str
+        Algorithm.
+    status : str
+        A sentence.
+    """
+
+    params: np.ndarray
+    alpha: float
+    objective: float
+    loss: float
+    penalty: float
+    certificate: float
+    converged: bool
+    iterations: int
+    method: str
+    status: str

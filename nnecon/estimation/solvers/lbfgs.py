@@ -1,0 +1,48 @@
+"""Limited-memory BFGS through SciPy, for problems too large for second-order steps."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from nnecon.estimation.kernels import certificate, double_precision, kernels, roots
+from nnecon.estimation.problem import Chain, Objective, Options, Trace
+
+NEEDS = "a smooth loss and penalty"
+
+
+def lbfgs(objective: Objective, chains: list[Chain], options: Options) -> list[Trace]:
+    """Solve chains one after the other (Liu and Nocedal, 1989; Byrd, Lu, Nocedal and Zhu, 1995)."""
+    with double_precision():
+        return [_solve(objective, chain, options) for chain in chains]
+
+
+def _solve(objective: Objective, chain: Chain, options: Options) -> Trace:
+    kernel = kernels(objective.network, objective.loss).value_gradient
+    data = objective.inputs, objective.target, roots(chain.weights)
+    found: list[np.ndarray] = []
+    records = []
+    for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
+        ridge = alpha * objective.penalised
+
+        def value_and_gradient(params, ridge=ridge):
+            loss, gradient = kernel(params, *data)
+            value = float(loss) + 0.5 * float(ridge @ params**2)
+            return value, np.asarray(gradient) + ridge * params
+
+        solved = minimize(
+            value_and_gradient,
+            chain.start if after < 0 else found[after],
+            method="L-BFGS-B",
+            jac=True,
+            options={
+                "maxiter": 20 * (options.first if position == 0 else options.later),
+                "maxfun": 10**6,
+                "maxcor": 20,
+                "ftol": options.decrease * 1e-3,
+                "gtol": options.gradient * 1e-2,
+            },
+        )
+        found.append(solved.x)
+        loss, penalty, relative = certificate(objective, solved.x, chain.weights, alpha)
+        records.append((loss, penalty, relative, solved.nit))
+    loss, penalty, relative, iterations = np.array(records).T
+    return Trace(np.array(found), loss, penalty, relative, iterations.astype(int))

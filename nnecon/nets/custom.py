@@ -1,0 +1,42 @@
+"""A network that the user wrote: any smooth function ``f(params, x)`` in jax.numpy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnecon.nets.dense import generic_curvature
+
+
+@dataclass(frozen=True)
+class Custom:
+    """The user's function of a parameter vector and one row of regressors.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(params, x)`` with ``params`` of shape (n_params,) and ``x`` of shape (n_inputs,),
+        returning a scalar; written with jax.numpy so that it can be differentiated.
+    n_params, n_inputs : int
+        Lengths of ``params`` and ``x``.
+    """
+
+    function: Callable[[Any, Any], Any]
+    n_params: int
+    n_inputs: int
+
+    smooth = True
+
+    @property
+    def neural(self) -> np.ndarray:
+        """Mask, shape (n_params,): nothing is penalised."""
+        return np.zeros(self.n_params, dtype=bool)
+
+    def apply(self, params: Any, row: Any) -> Any:
+        """Value for one observation."""
+        return self.function(params, row)
+
+    def curvature(self, params: Any, rows: Any, multipliers: Any) -> Any:
+        """Weighted sum of second derivatives over the observations."""
+        return generic_curvature(self.apply, params, rows, multipliers)
