@@ -1,0 +1,1 @@
+"""Tables, charts and the web report, from plain frames and arrays; nothing here fits a model."""

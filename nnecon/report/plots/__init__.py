@@ -1,0 +1,25 @@
+"""Charts of estimates, each a function from arrays and frames to a matplotlib ``Figure``.
+
+This package is the only place that knows matplotlib, and it is imported when the first chart is
+drawn. No chart touches pyplot or the user's rcParams: to have a window or a notebook show a chart,
+pass a figure of your own (``fig=plt.figure()``) or an axes (``ax=``), or save the one returned.
+"""
+
+from nnecon.report.plots.effects import plot_effect, plot_margins
+from nnecon.report.plots.paths import plot_cv, plot_path
+from nnecon.report.plots.scores import plot_comparison
+from nnecon.report.plots.series import plot_fit, plot_residuals
+from nnecon.report.plots.style import save_pdf, save_png, to_svg
+
+__all__ = [
+    "plot_comparison",
+    "plot_cv",
+    "plot_effect",
+    "plot_fit",
+    "plot_margins",
+    "plot_path",
+    "plot_residuals",
+    "save_pdf",
+    "save_png",
+    "to_svg",
+]

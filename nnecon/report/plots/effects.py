@@ -1,0 +1,260 @@
+"""Charts of partial effects: one regressor's curve, and all average effects side by side."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nnecon.exceptions import DataError
+from nnecon.report.plots.style import (
+    BASELINE,
+    DATA,
+    GREY,
+    NETWORK,
+    dress,
+    one_axes,
+    same_length,
+    styled,
+    width_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@styled
+def plot_effect(
+    x: np.ndarray,
+    mean: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    *,
+    rug: np.ndarray | None = None,
+    baseline: np.ndarray | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str | None = None,
+    level: float = 0.95,
+    baseline_name: str = "OLS",
+    figsize: tuple[float, float] = (6.0, 4.0),
+    ax: "Axes | None" = None,
+    fig: "Figure | None" = None,
+) -> "Figure":
+    """Draw the average prediction as one regressor moves and the others stay as observed.
+
+    Parameters
+    ----------
+    x : array, shape (g,)
+        Values of the regressor; labels give points with whiskers instead of a curve.
+    mean, lower, upper : array, shape (g,)
+        Average prediction and its confidence limits.
+    rug : array, shape (n,), optional
+        Values observed in the sample: a tick each on the axis, or counts under the categories.
+    baseline : array, shape (g,), optional
+        Average prediction of the classical model.
+    xlabel, ylabel : str
+        The regressor and the dependent variable, with their units.
+    title : str, optional
+        Title of the chart.
+    level : float
+        Confidence level of the limits, for the legend.
+    baseline_name : str
+        Name of the classical model.
+    figsize : tuple
+        Inches.
+    ax, fig : optional
+        Draw into these instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> grid = np.linspace(0, 10, 5)
+    >>> fig = plot_effect(grid, 3 - 0.2 * grid, 2 - 0.2 * grid, 4 - 0.2 * grid,
+    ...                   xlabel="Inflation (percent a year)", ylabel="GDP growth (percent)")
+    >>> fig.axes[0].get_xlabel()
+    'Inflation (percent a year)'
+    """
+    same_length(x=x, mean=mean, lower=lower, upper=upper, baseline=baseline)
+    fig, ax = one_axes(ax, fig, figsize)
+    values = pd.Series(np.asarray(x))
+    band = f"network, {100 * level:.4g}% confidence"
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        ax.fill_between(x, lower, upper, color=NETWORK, alpha=0.18, linewidth=0, label=band)
+        ax.plot(x, mean, color=NETWORK, label="network")
+        for limit in (lower, upper):
+            ax.plot(x, limit, color=NETWORK, linewidth=0.5)
+        if baseline is not None:
+            ax.plot(x, baseline, color=BASELINE, linestyle="--", label=baseline_name)
+        if rug is not None:
+            _draw_rug(ax, np.asarray(rug, dtype=float))
+        dress(ax, title, xlabel, ylabel)
+    else:
+        _draw_categories(ax, values, mean, lower, upper, baseline, baseline_name, band, rug)
+        dress(ax, title, xlabel, ylabel, grid="y")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles, labels, loc="best")
+    return fig
+
+
+def _draw_rug(ax: "Axes", rug: np.ndarray) -> None:
+    rug = rug[np.isfinite(rug)]
+    ax.plot(
+        rug,
+        np.zeros_like(rug),
+        linestyle="none",
+        marker="|",
+        markersize=7,
+        markeredgewidth=0.6,
+        color=DATA,
+        alpha=0.55,
+        transform=ax.get_xaxis_transform(),
+        clip_on=False,
+        label="observations",
+    )
+
+
+def _draw_categories(
+    ax: "Axes",
+    labels: pd.Series,
+    mean: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    baseline: np.ndarray | None,
+    baseline_name: str,
+    band: str,
+    rug: np.ndarray | None,
+) -> None:
+    mean, lower, upper = (np.asarray(a, dtype=float) for a in (mean, lower, upper))
+    place = np.arange(len(labels))
+    shift = 0.0 if baseline is None else 0.1
+    ax.errorbar(
+        place - shift,
+        mean,
+        yerr=np.clip([mean - lower, upper - mean], 0, None),
+        fmt="o",
+        color=NETWORK,
+        markersize=5,
+        capsize=3,
+        elinewidth=1.2,
+        label=band,
+    )
+    if baseline is not None:
+        ax.plot(
+            place + shift,
+            baseline,
+            linestyle="none",
+            marker="D",
+            markerfacecolor="white",
+            color=BASELINE,
+            markersize=5,
+            label=baseline_name,
+        )
+    names = [str(label) for label in labels]
+    if rug is not None:
+        counts = pd.Series(np.asarray(rug)).astype(str).value_counts()
+        names = [f"{name}\n(n = {int(counts.get(name, 0))})" for name in names]
+    ax.set_xticks(place, names)
+    ax.set_xlim(-0.6, len(labels) - 0.4)
+
+
+@styled
+def plot_margins(
+    effects: pd.DataFrame,
+    baseline: pd.DataFrame | None = None,
+    *,
+    xlabel: str = "Average partial effect",
+    title: str | None = "Average partial effects",
+    level: float = 0.95,
+    baseline_name: str = "OLS",
+    figsize: tuple[float, float] | None = None,
+    ax: "Axes | None" = None,
+    fig: "Figure | None" = None,
+) -> "Figure":
+    """Draw average partial effects as points with whiskers, beside the classical coefficients.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        One row per regressor, first row on top, columns ``effect``, ``lower``, ``upper``.
+    baseline : DataFrame, optional
+        The classical model's, with the same columns, matched by row label.
+    xlabel : str
+        What the effects are, with their unit.
+    title : str, optional
+        Title of the chart.
+    level : float
+        Confidence level of the whiskers, for the legend.
+    baseline_name : str
+        Name of the classical model.
+    figsize : tuple, optional
+        Inches; by default the height grows with the number of rows.
+    ax, fig : optional
+        Draw into these instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> effects = pd.DataFrame({"effect": [0.2], "lower": [0.1], "upper": [0.3]}, index=["infl"])
+    >>> fig = plot_margins(effects)
+    >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    ['infl']
+    """
+    for name, frame in (("effects", effects), ("baseline", baseline)):
+        absent = [] if frame is None else [c for c in _COLUMNS if c not in frame.columns]
+        if absent:
+            raise DataError(f"the frame {name!r} lacks the columns {absent}; it needs {_COLUMNS}")
+    rows = len(effects)
+    fig, ax = one_axes(ax, fig, figsize or (7.2, 1.5 + 0.42 * rows))
+    place = np.arange(rows, dtype=float)
+    ax.axvline(0, color=GREY, linewidth=0.9, zorder=1)
+    shift = 0.0 if baseline is None else 0.14
+    _whiskers(ax, effects, place - shift, NETWORK, "o", NETWORK, "network")
+    if baseline is not None:
+        matched = baseline.reindex(effects.index)
+        _whiskers(ax, matched, place + shift, BASELINE, "D", "white", baseline_name)
+    dress(ax, title, f"{xlabel} (whiskers: {100 * level:.4g}% confidence)", "", grid="x")
+    if width_of(fig) < 5:
+        ax.set_xlabel(f"{xlabel}\n(whiskers: {100 * level:.4g}% confidence)")
+    for row in place[:-1]:
+        ax.axhline(row + 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
+    ax.set_yticks(place, [str(label) for label in effects.index])
+    ax.set_ylim(rows - 0.45, -0.55)
+    ax.tick_params(axis="y", size=0)
+    if baseline is not None:
+        fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
+_COLUMNS = ["effect", "lower", "upper"]
+
+
+def _whiskers(
+    ax: "Axes",
+    frame: pd.DataFrame,
+    place: np.ndarray,
+    color: str,
+    marker: str,
+    face: str,
+    name: str,
+) -> None:
+    effect, lower, upper = (frame[c].to_numpy(dtype=float) for c in _COLUMNS)
+    ax.errorbar(
+        effect,
+        place,
+        xerr=np.clip([effect - lower, upper - effect], 0, None),
+        fmt=marker,
+        color=color,
+        markerfacecolor=face,
+        markersize=5,
+        capsize=2.5,
+        elinewidth=1.2,
+        label=name,
+        zorder=3,
+    )

@@ -1,0 +1,288 @@
+"""Charts of observations: actual and fitted values, and what the residuals say."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from nnecon.report.plots.style import (
+    BASELINE,
+    DATA,
+    GREY,
+    NARROW,
+    NETWORK,
+    SHADE,
+    as_date,
+    dress,
+    format_dates,
+    mark_missing,
+    new_figure,
+    one_axes,
+    same_length,
+    styled,
+    time_axis,
+    width_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@styled
+def plot_fit(
+    index: pd.Index,
+    endog: np.ndarray,
+    fitted: np.ndarray,
+    *,
+    baseline: np.ndarray | None = None,
+    name: str = "",
+    units: str = "",
+    recessions: Sequence[tuple[Any, Any]] | None = None,
+    title: str | None = "Actual and fitted values",
+    baseline_name: str = "OLS",
+    figsize: tuple[float, float] = (7.2, 3.9),
+    ax: "Axes | None" = None,
+    fig: "Figure | None" = None,
+) -> "Figure":
+    """Draw actual and fitted values over time, or one against the other for a cross section.
+
+    Parameters
+    ----------
+    index : Index, length n
+        Labels of the observations; periods and dates give a time axis.
+    endog, fitted : array, shape (n,)
+        Dependent variable and its fitted values.
+    baseline : array, shape (n,), optional
+        Fitted values of the classical model.
+    name, units : str
+        The dependent variable and its unit, for the axis.
+    recessions : sequence of (first, last), optional
+        Spans to shade, as labels of the index or dates.
+    title : str, optional
+        Title of the chart.
+    baseline_name : str
+        Name of the classical model.
+    figsize : tuple
+        Inches.
+    ax, fig : optional
+        Draw into these instead of a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> quarters = pd.period_range("2000Q1", periods=4, freq="Q")
+    >>> fig = plot_fit(quarters, [1.0, 2, 3, 2], [1.5, 2, 2, 2], name="growth", units="percent")
+    >>> fig.axes[0].get_ylabel()
+    'growth (percent)'
+    """
+    same_length(index=index, endog=endog, fitted=fitted, baseline=baseline)
+    fig, ax = one_axes(ax, fig, figsize)
+    label = f"{name} ({units})" if name and units else name or units
+    dates = time_axis(index)
+    if dates is None:
+        _actual_against_fitted(ax, endog, fitted, baseline, baseline_name)
+        dress(ax, title, f"Fitted: {label}" if label else "Fitted", f"Actual: {label}")
+    else:
+        _shade(ax, index, dates, recessions or ())
+        ax.plot(*_with_gaps(index, dates, endog), color=DATA, linewidth=1.0, label="actual")
+        if baseline is not None:
+            x, y = _with_gaps(index, dates, baseline)
+            ax.plot(x, y, color=BASELINE, linewidth=1.2, linestyle="--", label=baseline_name)
+        ax.plot(*_with_gaps(index, dates, fitted), color=NETWORK, linewidth=1.7, label="network")
+        dress(ax, title, "", label)
+        format_dates(ax)
+        ax.margins(x=0.01)
+    handles, labels = ax.get_legend_handles_labels()
+    if ax.figure is fig and len(fig.axes) == 1:
+        columns = 2 if width_of(fig) < NARROW else 4
+        fig.legend(handles, labels, loc="outside lower center", ncols=columns)
+    else:
+        ax.legend(handles, labels, loc="best")
+    return fig
+
+
+def _with_gaps(
+    index: pd.Index, dates: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Break the line where the index skips periods, so that no line is drawn across a gap."""
+    values = np.asarray(values, dtype=float)
+    if not isinstance(index, pd.PeriodIndex) or len(index) < 2:
+        return dates, values
+    after = np.flatnonzero(np.diff(index.asi8) > 1) + 1
+    return np.insert(dates, after, dates[after]), np.insert(values, after, np.nan)
+
+
+def _shade(
+    ax: "Axes", index: pd.Index, dates: np.ndarray, recessions: Sequence[tuple[Any, Any]]
+) -> None:
+    named = False
+    for first, last in recessions:
+        if isinstance(index, pd.PeriodIndex):
+            end = pd.Period(last, freq=index.freq).to_timestamp(how="end").to_datetime64()
+            start = pd.Period(first, freq=index.freq).to_timestamp(how="start").to_datetime64()
+        else:
+            start, end = as_date(first), as_date(last)
+        start, end = max(start, dates.min()), min(end, dates.max())
+        if start < end:
+            name = "_" if named else "recession"
+            ax.axvspan(start, end, color=SHADE, linewidth=0, zorder=0, label=name)
+            named = True
+
+
+def _actual_against_fitted(
+    ax: "Axes",
+    endog: np.ndarray,
+    fitted: np.ndarray,
+    baseline: np.ndarray | None,
+    baseline_name: str,
+) -> None:
+    every = np.concatenate([np.asarray(a, float) for a in (endog, fitted)])
+    low, high = np.nanmin(every), np.nanmax(every)
+    ax.plot([low, high], [low, high], color=GREY, linewidth=1, label="actual = fitted")
+    if baseline is not None:
+        ax.plot(
+            baseline,
+            endog,
+            linestyle="none",
+            marker="x",
+            markersize=3.5,
+            color=BASELINE,
+            alpha=0.7,
+            label=baseline_name,
+        )
+    ax.plot(
+        fitted,
+        endog,
+        linestyle="none",
+        marker="o",
+        markersize=3.5,
+        color=NETWORK,
+        alpha=0.7,
+        label="network",
+    )
+
+
+@styled
+def plot_residuals(
+    index: pd.Index,
+    resid: np.ndarray,
+    fitted: np.ndarray,
+    *,
+    units: str = "",
+    recessions: Sequence[tuple[Any, Any]] | None = None,
+    title: str | None = "Residuals",
+    max_lags: int | None = None,
+    figsize: tuple[float, float] = (7.2, 5.4),
+    fig: "Figure | None" = None,
+) -> "Figure":
+    """Draw four views of the residuals.
+
+    Over time (for a cross section: against the fitted values), their histogram with the normal
+    density, their quantiles against the normal's, and their autocorrelations (for a cross section:
+    the square root of their size against the fitted values, a picture of heteroskedasticity).
+
+    Parameters
+    ----------
+    index : Index, length n
+        Labels of the observations; periods and dates give a time axis.
+    resid, fitted : array, shape (n,)
+        Residuals and fitted values.
+    units : str
+        Unit of the dependent variable.
+    recessions : sequence of (first, last), optional
+        Spans to shade.
+    title : str, optional
+        Title of the chart.
+    max_lags : int, optional
+        Lags of the autocorrelations; 10 log10(n) by default.
+    figsize : tuple
+        Inches; under five inches wide, the four panels are stacked.
+    fig : Figure, optional
+        Draw into this figure instead of a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> resid = np.random.default_rng(0).normal(size=40)
+    >>> quarters = pd.period_range("2000Q1", periods=40, freq="Q")
+    >>> fig = plot_residuals(quarters, resid, np.zeros(40), units="percent")
+    >>> [ax.get_title(loc="left") for ax in fig.axes]
+    ['Over time', 'Distribution', 'Normal quantiles', 'Autocorrelation']
+    """
+    same_length(index=index, resid=resid, fitted=fitted)
+    resid, fitted = np.asarray(resid, dtype=float), np.asarray(fitted, dtype=float)
+    fig = new_figure(fig, figsize)
+    shape = (4, 1) if width_of(fig) < NARROW else (2, 2)
+    first, second, third, fourth = np.ravel(fig.subplots(*shape))
+    if title:
+        fig.suptitle(title, x=0.01, ha="left")
+    unit = f"Residual ({units})" if units else "Residual"
+    dates = time_axis(index)
+    first.axhline(0, color=GREY, linewidth=0.8)
+    if dates is None:
+        first.plot(fitted, resid, "o", markersize=3, color=NETWORK, alpha=0.7)
+        dress(first, "Against fitted values", f"Fitted ({units})" if units else "Fitted", unit)
+    else:
+        _shade(first, index, dates, recessions or ())
+        first.plot(*_with_gaps(index, dates, resid), color=NETWORK, linewidth=1.0)
+        dress(first, "Over time", "", unit)
+        format_dates(first)
+        first.margins(x=0.01)
+    scale = resid.std()
+    if scale > 0 and len(resid) > 2:
+        _histogram(second, resid, unit)
+        _quantiles(third, resid / scale)
+        if dates is None:
+            fourth.plot(fitted, np.sqrt(np.abs(resid / scale)), "o", markersize=3, alpha=0.7)
+            dress(fourth, "Scale against fitted values", "Fitted", "√|standardised residual|")
+        else:
+            _autocorrelation(fourth, resid, max_lags)
+    else:
+        for ax in (second, third, fourth):
+            mark_missing(ax, "the residuals do not vary")
+            dress(ax, None, "", "")
+    return fig
+
+
+def _histogram(ax: "Axes", resid: np.ndarray, unit: str) -> None:
+    ax.hist(resid, bins="fd" if len(resid) >= 30 else 8, density=True, color=SHADE, edgecolor=GREY)
+    grid = np.linspace(resid.min() - resid.std() / 2, resid.max() + resid.std() / 2, 200)
+    density = stats.norm.pdf(grid, resid.mean(), resid.std())
+    ax.plot(grid, density, color=NETWORK, label="normal density")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * 1.18)
+    dress(ax, "Distribution", unit, "Density", grid="y")
+    ax.legend(loc="upper right")
+
+
+def _quantiles(ax: "Axes", standardised: np.ndarray) -> None:
+    n = len(standardised)
+    theory = stats.norm.ppf((np.arange(1, n + 1) - 0.5) / n)
+    reach = [theory[0], theory[-1]]
+    ax.plot(reach, reach, color=GREY, linewidth=1)
+    ax.plot(theory, np.sort(standardised), "o", markersize=3, color=NETWORK, alpha=0.8)
+    dress(ax, "Normal quantiles", "Normal quantile", "Standardised residual")
+
+
+def _autocorrelation(ax: "Axes", resid: np.ndarray, max_lags: int | None) -> None:
+    n = len(resid)
+    lags = min(max_lags or int(10 * np.log10(n)), n - 1)
+    centred = resid - resid.mean()
+    full = np.correlate(centred, centred, mode="full")[n - 1 :]
+    acf = full[1 : lags + 1] / full[0]
+    ax.axhspan(-1.96 / np.sqrt(n), 1.96 / np.sqrt(n), color=NETWORK, alpha=0.13, linewidth=0)
+    ax.vlines(np.arange(1, lags + 1), 0, acf, color=NETWORK, linewidth=1.6)
+    ax.plot(np.arange(1, lags + 1), acf, "o", markersize=3, color=NETWORK)
+    ax.axhline(0, color=DATA, linewidth=0.8)
+    reach = max(0.3, 1.15 * np.abs(acf).max())
+    ax.set_ylim(-reach, reach)
+    dress(ax, "Autocorrelation", "Lag (band: ± 1.96/√n)", "Correlation")

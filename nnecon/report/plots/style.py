@@ -1,0 +1,180 @@
+"""The look that all charts share, and the only imports of matplotlib.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart; since they must
+survive a grey printer, every series also has its own line style or marker.
+"""
+
+import functools
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from nnecon.exceptions import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NETWORK, BASELINE, DATA = "#0072B2", "#D55E00", "#222222"
+GREEN, PURPLE, SKY, ORANGE = "#009E73", "#AA4499", "#56B4E9", "#E69F00"
+GREY, GRID, SHADE = "#6b6b6b", "#dddddd", "#e4e4e4"
+
+SERIES: tuple[tuple[str, Any], ...] = (
+    (NETWORK, "-"),
+    (BASELINE, "--"),
+    (GREEN, "-."),
+    (PURPLE, ":"),
+    (DATA, (0, (6, 1.5, 1, 1.5, 1, 1.5))),
+    (SKY, (0, (1.5, 1))),
+    (ORANGE, (0, (7, 2))),
+)
+
+NARROW = 5.0
+"""Below this width in inches, panels that stand side by side are stacked."""
+
+_RC: dict[str, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8.0,
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": "#444444",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "figure.titlesize": 11.0,
+    "figure.titleweight": "bold",
+}
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Run a drawing function under the house style, and leave the user's rcParams as they were."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        import matplotlib.style
+
+        with matplotlib.style.context(_RC, after_reset=True):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(fig: "Figure | None", figsize: tuple[float, float]) -> "Figure":
+    """Give the caller's figure, or one of our own that pyplot does not know."""
+    if fig is not None:
+        return fig
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=figsize, layout="constrained")
+
+
+def one_axes(
+    ax: "Axes | None", fig: "Figure | None", figsize: tuple[float, float]
+) -> tuple["Figure", "Axes"]:
+    """Give a figure and its single axes, the caller's where one was passed."""
+    if ax is not None:
+        return ax.figure, ax
+    fig = new_figure(fig, figsize)
+    return fig, fig.add_subplot()
+
+
+def dress(ax: "Axes", title: str | None, xlabel: str, ylabel: str, grid: str = "both") -> None:
+    """Set the texts, the grid and the ticks.
+
+    Ticks are set explicitly since matplotlib makes them while drawing, after the style is gone.
+    """
+    if title:
+        ax.set_title(title)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.set_axisbelow(True)
+    ax.grid(True, axis=grid, color=GRID, linewidth=0.6, linestyle="-", alpha=1.0)
+    ax.tick_params(which="major", size=3, width=0.7, color="#444444", labelsize=8.5)
+    ax.tick_params(which="minor", size=0)
+
+
+def width_of(fig: "Figure") -> float:
+    """Width of a figure (or of the part of it that a subfigure takes) in inches."""
+    return float(fig.bbox.width / fig.dpi)
+
+
+def time_axis(index: pd.Index) -> np.ndarray | None:
+    """Dates for the horizontal axis, or None where the index is no time axis.
+
+    Periods are drawn at their first day, so that the year's tick stands at its first quarter.
+    """
+    if isinstance(index, pd.PeriodIndex):
+        return index.to_timestamp(how="start").to_numpy()
+    if isinstance(index, pd.DatetimeIndex):
+        return (index.tz_localize(None) if index.tz is not None else index).to_numpy()
+    return None
+
+
+def as_date(label: Any) -> np.datetime64:
+    """One label of a time index as a date."""
+    if isinstance(label, pd.Period):
+        return label.to_timestamp(how="start").to_datetime64()
+    stamp = pd.Timestamp(label)
+    return (stamp.tz_localize(None) if stamp.tzinfo is not None else stamp).to_datetime64()
+
+
+def format_dates(ax: "Axes") -> None:
+    """Ticks for dates: as few words as possible, years where the sample spans years."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=4, maxticks=9)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def same_length(**arrays: Any) -> None:
+    """Refuse arrays of unequal length, by name."""
+    lengths = {name: len(a) for name, a in arrays.items() if a is not None}
+    if len(set(lengths.values())) > 1:
+        listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise DataError(f"the chart needs arrays of one length, but {listing}")
+
+
+def mark_missing(ax: "Axes", message: str) -> None:
+    """Say in the middle of an empty panel why it is empty."""
+    ax.text(0.5, 0.5, message, transform=ax.transAxes, ha="center", va="center", color=GREY)
+
+
+def to_svg(fig: "Figure") -> str:
+    """Write a figure as SVG text; the same figure gives the same text, whenever and wherever.
+
+    Letters are drawn as outlines, so the chart looks the same without the fonts installed.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "nnecon"}):
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def save_pdf(fig: "Figure", path: str | Path) -> Path:
+    """Write a figure as PDF with embedded TrueType fonts and no time stamp; give the path."""
+    import matplotlib
+
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        fig.savefig(path, format="pdf", metadata={"CreationDate": None})
+    return Path(path)
+
+
+def save_png(fig: "Figure", path: str | Path, dpi: int = 200) -> Path:
+    """Write a figure as PNG, for slides and word processors; give the path."""
+    fig.savefig(path, format="png", dpi=dpi)
+    return Path(path)
