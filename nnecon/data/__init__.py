@@ -1,0 +1,1 @@
+"""Data: formulas, designs, samples, scaling and data sets."""

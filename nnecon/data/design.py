@@ -1,0 +1,441 @@
+"""The design: what an estimator sees of the data, and how it meets new rows.
+
+A :class:`Design` turns a formula and a frame, or arrays, into a :class:`Sample`, remembers what is
+needed to treat new rows alike (lags continue in the estimation data, splines keep their knots,
+categories their levels), and says how the design moves with each :class:`Regressor`.
+"""
+
+import importlib
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.array_design import ArraySource
+from nnecon.data.expressions import suggestion
+from nnecon.data.formula import bindings_to_state, caller_namespace
+from nnecon.data.formula_design import FormulaSource
+from nnecon.data.frames import as_frame
+from nnecon.data.regressors import Regressor
+from nnecon.data.sample import Sample, align_values
+from nnecon.data.storage import pack_index, pack_values, unpack_index, unpack_values
+from nnecon.exceptions import DataError, SpecificationError
+
+__all__ = ["Design", "Regressor", "Sample", "caller_namespace"]
+
+
+class Design:
+    """Data as an estimator sees them. Build one with :meth:`from_formula` or :meth:`from_arrays`.
+
+    Attributes
+    ----------
+    formula : str or None
+        The formula, None in the array interface.
+    sample : Sample
+        The rows used in estimation.
+    regressors : tuple of Regressor
+        Quantities with a partial effect, in the order in which they enter.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame(
+    ...     {"y": [1.0, 3.0, 2.0, 5.0, 4.0], "x": [1.0, 2.0, 3.0, 4.0, 5.0]},
+    ...     index=pd.period_range("2001", periods=5, freq="Y"),
+    ... )
+    >>> design = Design.from_formula("y ~ x + lag(y, 1)", frame)
+    >>> design.sample.exog_names, design.sample.nobs, design.sample.n_original
+    (('Intercept', 'x', 'lag(y, 1)'), 4, 5)
+    >>> new = pd.DataFrame({"x": [6.0]}, index=pd.period_range("2006", periods=1, freq="Y"))
+    >>> design.exog_for(new)[0]
+    array([[1., 6., 4.]])
+    """
+
+    def __init__(
+        self, source: FormulaSource | ArraySource, frame: pd.DataFrame | None, index: pd.Index
+    ) -> None:
+        self._source, self._frame, self._index = source, frame, index
+        self._by_name = {regressor.name: regressor for regressor in source.regressors}
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any = None,
+        drop_cols: Sequence[str] | None = None,
+        missing: str = "drop",
+        env: Mapping[str, Any] | int = 0,
+    ) -> "Design":
+        """Build a design from a formula.
+
+        Parameters
+        ----------
+        formula : str
+            As in patsy, with ``lag(x, k)``, ``lag(x, first, last)``, ``diff(x, k)`` and
+            ``dlog(x, k)`` besides.
+        data : DataFrame
+            One row an observation; lags go by the periods of its index.
+        subset : array_like or str, optional
+            Rows to use: labels, a boolean array, a slice, or a condition such as
+            ``"year >= 1985"``. Lags are computed before.
+        drop_cols : sequence of str, optional
+            Columns of the design matrix to leave out.
+        missing : {"drop", "raise"}
+            Whether rows with missing values are left out or are an error. Rows that lags cost at
+            the start are always left out.
+        env : mapping or int
+            Where functions of the formula are looked up: names, or how many calls up the stack
+            (0: where ``from_formula`` is called, -1: nowhere).
+
+        Raises
+        ------
+        FormulaError, DataError
+        """
+        names = env if isinstance(env, Mapping) else caller_namespace(env)
+        frame = as_frame(data).copy(deep=False)
+        source = FormulaSource.build(formula, frame, subset, drop_cols, missing, names)
+        return cls(source, frame, frame.index)
+
+    @classmethod
+    def from_arrays(cls, endog: Any, exog: Any, missing: str = "raise") -> "Design":
+        """Build a design from arrays, series or frames.
+
+        Parameters
+        ----------
+        endog : array_like, shape (n,)
+            The dependent variable.
+        exog : array_like, shape (n, p)
+            The regressors; no intercept is added.
+        missing : {"raise", "drop", "none"}
+            What to do about missing values; ``"none"`` raises as well.
+
+        Examples
+        --------
+        >>> design = Design.from_arrays([1.0, 2.0, 4.0], [[1.0, 0.0], [1.0, 1.0], [1.0, 3.0]])
+        >>> design.sample.exog_names, design.sample.const_index
+        (('const', 'x1'), 0)
+        """
+        source = ArraySource(endog, exog, missing)
+        return cls(source, None, source.original_index)
+
+    @property
+    def formula(self) -> str | None:
+        """The formula, None in the array interface."""
+        return self._source.formula
+
+    @property
+    def sample(self) -> Sample:
+        """The rows used in estimation."""
+        return self._source.sample
+
+    @property
+    def regressors(self) -> tuple[Regressor, ...]:
+        """Quantities with a partial effect."""
+        return self._source.regressors
+
+    @property
+    def missing(self) -> str:
+        """How missing values were treated."""
+        return self._source.missing
+
+    def regressor(self, name: str | Regressor) -> Regressor:
+        """Find a regressor by name; a variable's name will do where it is unique."""
+        if isinstance(name, Regressor):
+            name = name.name
+        if name in self._by_name:
+            return self._by_name[name]
+        same = [regressor for regressor in self.regressors if regressor.variable == name]
+        if len(same) == 1:
+            return same[0]
+        known = list(self._by_name)
+        text = suggestion(str(name), known).replace("columns", "regressors")
+        raise SpecificationError(f"{name!r} is no regressor of the model; {text}")
+
+    def align(self, values: Any, name: str) -> np.ndarray:
+        """Bring weights or groups to the rows of the sample.
+
+        Parameters
+        ----------
+        values : str, list of str, Series or array_like
+            A column of the data (or several), or one value a row of the data or of the sample. A
+            Series goes by its labels, an array by position.
+        name : str
+            What they are, for messages: ``"weights"``.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Or (n, k) for several columns.
+
+        Raises
+        ------
+        DataError
+            A value is missing or infinite, or lengths or labels do not match.
+        """
+        columns = [values] if isinstance(values, str) else values
+        if isinstance(columns, list | tuple) and columns and isinstance(columns[0], str):
+            if self._frame is None:
+                raise DataError(
+                    f"{name}={columns[0]!r} names a column, but the frame is not at hand (array "
+                    "interface, or a loaded model); pass the values"
+                )
+            for column in columns:
+                if column not in self._frame.columns:
+                    raise DataError(
+                        f"{name}: unknown column {column!r}; "
+                        f"{suggestion(str(column), self._frame.columns)}"
+                    )
+            chosen = self._frame[columns[0]] if isinstance(values, str) else self._frame[columns]
+            name = f"{name} ({columns[0]!r})" if isinstance(values, str) else name
+            if len(chosen) == len(self._index):
+                rows = self.sample.rows
+                return align_values(
+                    chosen.iloc[rows], name, self._index[rows], np.arange(len(rows))
+                )
+            values = chosen
+        return align_values(values, name, self._index, self.sample.rows)
+
+    def exog_for(self, new: Any = None) -> tuple[np.ndarray, pd.Index]:
+        """Design matrix at new rows.
+
+        Parameters
+        ----------
+        new : DataFrame or array_like, optional
+            New rows; lags reach into the new rows themselves first and else into the data of the
+            estimation. None gives the sample.
+
+        Returns
+        -------
+        exog : ndarray, shape (m, p)
+        index : pandas.Index
+            Labels of the new rows, in their order.
+
+        Raises
+        ------
+        ForecastError
+            A value that a regressor needs is not there; names regressor, row and period.
+        DataError
+            A column is missing, or a category is unknown.
+        """
+        if new is None:
+            return self.sample.exog, self.sample.index
+        return self._source.exog_for(new)
+
+    def direction(self, regressor: Regressor | str, new: Any = None) -> np.ndarray:
+        """Derivative of the design columns with respect to a continuous regressor.
+
+        Parameters
+        ----------
+        regressor : Regressor or str
+            The regressor.
+        new : DataFrame or array_like, optional
+            Where; None is the sample.
+
+        Returns
+        -------
+        ndarray, shape (m, p)
+            In units of the column per unit of the regressor.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"y": [1.0, 3.0, 2.0], "x": [1.0, 2.0, 3.0], "z": [5.0, 1.0, 0.0]})
+        >>> Design.from_formula("y ~ x * z", frame).direction("x")
+        array([[0., 1., 0., 5.],
+               [0., 1., 0., 1.],
+               [0., 1., 0., 0.]])
+        """
+        found = self.regressor(regressor)
+        if found.kind == "category":
+            raise SpecificationError(f"{found.name!r} is a category; use contrast()")
+        return self._source.direction(found, new)
+
+    def contrast(
+        self, regressor: Regressor | str, new: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Design matrices with a category at its level and at its reference, in every row.
+
+        Returns
+        -------
+        level, reference : ndarray, shape (m, p)
+        """
+        found = self.regressor(regressor)
+        if found.kind != "category":
+            raise SpecificationError(f"{found.name!r} is continuous; use direction()")
+        return self._source.contrast(found, new)
+
+    def partial_grid(self, regressor: Regressor | str, grid: Sequence[Any]) -> Iterator[np.ndarray]:
+        """Design matrix of the sample with the regressor set to each grid value in turn.
+
+        Parameters
+        ----------
+        regressor : Regressor or str
+            The regressor; any level of a category stands for the category.
+        grid : sequence
+            Numbers, or levels of the category.
+
+        Yields
+        ------
+        ndarray, shape (n, p)
+        """
+        return self._source.partial_grid(self.regressor(regressor), grid)
+
+    def levels(self, regressor: Regressor | str) -> tuple[Any, ...]:
+        """Levels of a category, the reference among them, in order; empty for a number."""
+        found = self.regressor(regressor)
+        if found.kind != "category" or isinstance(self._source, ArraySource):
+            return ()
+        k = self._source.places[found.name].factors[0]
+        return self._source.matrix.factors[k].levels
+
+    def observed(self, regressor: Regressor | str) -> np.ndarray:
+        """Values of a regressor in the sample, shape (n,); labels for a category."""
+        return self._source.observed(self.regressor(regressor))
+
+    def describe_column(self, j: int) -> str:
+        """Say in words what is odd about a column of the design matrix, or its range."""
+        return self._source.describe_column(j)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What is needed to build the design again, as JSON and arrays.
+
+        Only columns that the formula uses are held, and no code: functions of the caller's have to
+        be passed to :meth:`from_state`.
+        """
+        index, arrays = pack_index(self._index, "index")
+        source = self._source
+        if isinstance(source, ArraySource):
+            sample = source.sample
+            arrays |= {"endog": sample.endog, "exog": sample.exog, "rows": sample.rows}
+            meta = {
+                "kind": "arrays",
+                "index": index,
+                "missing": source.missing,
+                "named": source.named,
+                "endog_name": sample.endog_name,
+                "exog_names": list(sample.exog_names),
+            }
+            return meta, arrays
+        plain, functions = bindings_to_state(source.parsed.bindings)
+        columns = []
+        for j, (name, column) in enumerate(source.table.columns.items()):
+            described, held = pack_values(column, f"column.{j}")
+            columns.append([name, described])
+            arrays |= held
+        arrays["chosen"] = source.chosen
+        meta = {
+            "kind": "formula",
+            "index": index,
+            "formula": source.formula,
+            "missing": source.missing,
+            "drop_cols": list(source.drop_cols),
+            "columns": columns,
+            "bindings": plain,
+            "functions": functions,
+        }
+        return meta, arrays
+
+    @classmethod
+    def from_state(
+        cls,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        functions: Mapping[str, Any] | None = None,
+    ) -> "Design":
+        """Build a design from what :meth:`state` gave.
+
+        The formula is evaluated only if it is plain arithmetic with the formula helpers, NumPy's
+        elementwise functions, and functions passed here.
+
+        Parameters
+        ----------
+        meta, arrays
+            What :meth:`state` returned.
+        functions : mapping, optional
+            Functions of yours that the formula calls, by name.
+
+        Raises
+        ------
+        SpecificationError
+            The formula needs a function that was not passed, or does more than arithmetic.
+        """
+        return cls._from_state(meta, arrays, functions or {}, trusted=False)
+
+    @classmethod
+    def _from_state(
+        cls,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        functions: Mapping[str, Any],
+        trusted: bool,
+    ) -> "Design":
+        held = dict(arrays)
+        index = unpack_index(dict(meta["index"]), held, "index")
+        if meta["kind"] == "arrays":
+            return cls._from_array_state(meta, held, index)
+        lacking = [name for name in meta["functions"] if name not in functions]
+        if lacking:
+            raise SpecificationError(
+                f"the saved formula calls {lacking[0]}(), a function of yours that a file cannot "
+                f"hold; pass it when loading: functions={{{lacking[0]!r}: {lacking[0]}}}"
+            )
+        frame = pd.DataFrame(
+            {
+                name: pd.Series(unpack_values(described, held, f"column.{j}").array, index)
+                for j, (name, described) in enumerate(meta["columns"])
+            },
+            index=index,
+        )
+        names = {**meta["bindings"], **functions}
+        source = FormulaSource(
+            meta["formula"],
+            frame,
+            held["chosen"],
+            meta["drop_cols"],
+            meta["missing"],
+            names,
+            trusted=trusted,
+        )
+        return cls(source, None, index)
+
+    @classmethod
+    def _from_array_state(
+        cls, meta: Mapping[str, Any], held: Mapping[str, np.ndarray], index: pd.Index
+    ) -> "Design":
+        rows, n = held["rows"], len(index)
+        endog = np.full(n, np.nan)
+        exog = np.full((n, held["exog"].shape[1]), np.nan)
+        endog[rows], exog[rows] = held["endog"], held["exog"]
+        source = ArraySource(
+            pd.Series(endog, index, name=meta["endog_name"]),
+            pd.DataFrame(exog, index, columns=meta["exog_names"]),
+            "drop",
+        )
+        source.named, source.missing = meta["named"], meta["missing"]
+        return cls(source, None, index)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # patsy's objects cannot be pickled, so the design is built again from its state
+        meta, arrays = self.state()
+        functions: dict[str, Any] = {}
+        if isinstance(self._source, FormulaSource):
+            bound = self._source.parsed.bindings
+            functions = {name: _by_name(bound[name]) for name in meta["functions"]}
+        return _restored, (meta, arrays, functions)
+
+
+def _by_name(value: Any) -> Any:
+    """Modules cannot be pickled; their names can."""
+    return ("module", value.__name__) if isinstance(value, types.ModuleType) else value
+
+
+def _restored(
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], functions: Mapping[str, Any]
+) -> Design:
+    """Build a design from a pickle of this process's own making."""
+    names = {
+        name: importlib.import_module(value[1]) if isinstance(value, tuple) else value
+        for name, value in functions.items()
+    }
+    return Design._from_state(meta, arrays, names, trusted=True)

@@ -1,0 +1,327 @@
+"""A design that comes from a formula and a frame."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.checks import (
+    check_across_rows,
+    check_all_missing,
+    check_new,
+    endog_values,
+    factor_values,
+    kept_rows,
+)
+from nnecon.data.expressions import suggestion
+from nnecon.data.formula import Matrix, check_bindings, evaluate, read_formula
+from nnecon.data.frames import Table, as_frame, clean_column, combine, inputs_for
+from nnecon.data.regressors import Place, Regressor, find_regressors, slope
+from nnecon.data.sample import (
+    Sample,
+    check_missing_option,
+    constant_column,
+    in_time_order,
+    subset_rows,
+)
+from nnecon.data.time_axis import TimeAxis, check_order, label_text
+from nnecon.exceptions import DataError, ForecastError
+
+
+class FormulaSource:
+    """Everything that a formula design remembers: the columns it uses, and patsy's memory of them.
+
+    Parameters
+    ----------
+    formula : str
+        The formula.
+    frame : DataFrame
+        The data, history included.
+    rows : ndarray of int
+        Positions to use, before missing rows are dropped.
+    drop_cols : sequence of str
+        Design columns to leave out.
+    missing : {"drop", "raise"}
+        What to do about missing values.
+    names : mapping
+        The caller's environment.
+    trusted : bool
+        False where the formula comes from a file.
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        frame: pd.DataFrame,
+        rows: np.ndarray,
+        drop_cols: Sequence[str],
+        missing: str,
+        names: Mapping[str, Any],
+        trusted: bool = True,
+    ) -> None:
+        check_missing_option(missing)
+        self.formula, self.missing, self.drop_cols = formula, missing, tuple(drop_cols)
+        self.parsed = parsed = read_formula(formula, list(frame.columns), names, trusted)
+        check_order(frame.index)
+        check_bindings(parsed, len(frame))
+        needed_by = parsed.time_label
+        axis = None if needed_by is None else TimeAxis.of(frame.index, needed_by)
+        self.table = Table(
+            {name: clean_column(frame, name) for name in parsed.columns},
+            frame.index,
+            None if axis is None else axis.ordinals(frame.index),
+            axis,
+        )
+        self.chosen = rows
+        inputs = inputs_for(parsed.expressions, self.table, rows, parsed.namespace, evaluate)
+        check_all_missing(parsed.expressions, inputs, self.table, rows)
+        index = frame.index[rows]
+        self.matrix = matrix = Matrix(parsed, inputs, self.drop_cols)
+        endog = endog_values(matrix.endog, inputs, index)
+        values = [factor_values(factor, inputs, index) for factor in matrix.factors]
+        for factor in matrix.factors:
+            check_across_rows(factor, inputs)
+        keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
+        self.values = [value[keep] for value in values]
+        self.inputs = {name: column.iloc[keep] for name, column in inputs.items()}
+        kept = rows[keep]
+        exog = matrix.assemble(self.values, len(kept))
+        self.sample = Sample(
+            endog=endog[keep],
+            exog=exog,
+            endog_name=matrix.endog.label,
+            exog_names=matrix.names,
+            index=frame.index[kept],
+            rows=kept,
+            n_original=len(frame),
+            is_time_series=in_time_order(frame.index[kept], axis is not None),
+            const_index=constant_column(exog, matrix.names),
+        )
+        found = find_regressors(matrix, self.inputs, self.values)
+        self.regressors = tuple(regressor for regressor, _ in found)
+        self.places = {regressor.name: place for regressor, place in found}
+
+    @classmethod
+    def build(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any,
+        drop_cols: Sequence[str] | None,
+        missing: str,
+        names: Mapping[str, Any],
+    ) -> "FormulaSource":
+        """Build from what a user gives."""
+        frame = as_frame(data)
+        drop = [drop_cols] if isinstance(drop_cols, str) else list(drop_cols or ())
+        # deep copy of the columns used comes with cleaning; the caller keeps the rest
+        return cls(formula, frame, subset_rows(frame, subset), drop, missing, names)
+
+    def exog_for(self, new: Any) -> tuple[np.ndarray, pd.Index]:
+        """Design matrix at new rows."""
+        values, _, index = self._at(new)
+        return self.matrix.assemble(values, len(index)), index
+
+    def direction(self, regressor: Regressor, new: Any) -> np.ndarray:
+        """Derivative of the design matrix with respect to a continuous regressor."""
+        values, inputs, index = self._at(new)
+        place = self.places[regressor.name]
+        slopes = {}
+        for k in place.factors:
+            if place.source is None or self.matrix.factors[k].expression.bare == place.source:
+                slopes[k] = np.ones((len(index), 1))
+            else:
+                slopes[k] = self._slope(k, place, regressor.name, inputs, index)
+        return self.matrix.differentiate(values, slopes, len(index))
+
+    def contrast(self, regressor: Regressor, new: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Design matrix with a category at its level, and at its reference, in every row."""
+        values, _, index = self._at(new)
+        factors, m = self.places[regressor.name].factors, len(index)
+        at_level, at_reference = (
+            self.matrix.assemble(self._at_level(values, factors, level, m), m)
+            for level in (regressor.level, regressor.reference)
+        )
+        return at_level, at_reference
+
+    def _at_level(
+        self, values: Sequence[np.ndarray], factors: Sequence[int], level: Any, m: int
+    ) -> list[np.ndarray]:
+        moved = list(values)
+        for k in factors:
+            moved[k] = np.full(m, self.matrix.factors[k].levels.index(level))
+        return moved
+
+    def partial_grid(self, regressor: Regressor, grid: Sequence[Any]) -> Iterator[np.ndarray]:
+        """Design matrix of the sample with the regressor set to each grid value in turn."""
+        place = self.places[regressor.name]
+        n = self.sample.nobs
+        for point in grid:
+            moved = list(self.values)
+            if regressor.kind == "category":
+                levels = self.matrix.factors[place.factors[0]].levels
+                if point not in levels:
+                    raise DataError(
+                        f"{point!r} is no level of {regressor.variable!r}; levels: "
+                        f"{', '.join(map(repr, levels))}"
+                    )
+                moved = self._at_level(moved, place.factors, point, n)
+            elif place.source is None:
+                moved[place.factors[0]] = np.full((n, 1), float(point))
+            else:
+                column = pd.Series(np.full(n, float(point)), self.sample.index)
+                inputs = {**self.inputs, place.source: column}
+                for k in place.factors:
+                    moved[k] = factor_values(self.matrix.factors[k], inputs, self.sample.index)
+                    if np.isnan(moved[k]).any():
+                        raise DataError(
+                            f"{self.matrix.factors[k].label!r} is not defined at "
+                            f"{regressor.name} = {point:g}; keep the grid inside the sample's range"
+                        )
+            yield self.matrix.assemble(moved, n)
+
+    def observed(self, regressor: Regressor) -> np.ndarray:
+        """Values of a regressor in the sample; labels for a category."""
+        place = self.places[regressor.name]
+        if regressor.kind == "category":
+            k = place.factors[0]
+            levels = np.empty(len(self.matrix.factors[k].levels), dtype=object)
+            levels[:] = self.matrix.factors[k].levels
+            return levels[self.values[k]]
+        if place.source is None:
+            return self.values[place.factors[0]][:, 0].copy()
+        return np.asarray(self.inputs[place.source], dtype=float)
+
+    def describe_column(self, j: int) -> str:
+        """Say in words what is odd about a design column, or what it is."""
+        name = self.sample.exog_names[j]
+        for piece in self.matrix.pieces[j]:
+            factor = self.matrix.factors[piece.factor]
+            if factor.kind != "categorical":
+                continue
+            counts = np.bincount(self.values[piece.factor], minlength=len(factor.levels))
+            for level, count in zip(factor.levels, counts, strict=True):
+                if count == 0:
+                    return (
+                        f"{name!r}: the level {level!r} of {factor.label!r} has no rows in the "
+                        "sample"
+                    )
+        return describe_values(self.sample.exog[:, j], name)
+
+    def _slope(
+        self,
+        k: int,
+        place: Place,
+        name: str,
+        inputs: Mapping[str, pd.Series],
+        index: pd.Index,
+    ) -> np.ndarray:
+        assert place.source is not None
+        factor = self.matrix.factors[k]
+
+        def moved(x: np.ndarray) -> np.ndarray:
+            return factor_values(
+                factor, {**inputs, place.source: pd.Series(x, index)}, index, check=False
+            )
+
+        at = np.asarray(inputs[place.source], dtype=float)
+        return slope(moved, at, place.spread, name)
+
+    def _at(self, new: Any) -> tuple[Sequence[np.ndarray], Mapping[str, pd.Series], pd.Index]:
+        if new is None:
+            return self.values, self.inputs, self.sample.index
+        frame = as_frame(new, "the new rows")
+        expressions = self.parsed.right_expressions
+        direct = dict.fromkeys(c for e in expressions for c in e.columns.values())
+        for name in direct:
+            if name not in frame.columns:
+                raise DataError(
+                    f"the new rows have no column {name!r}, which {self.formula!r} needs; "
+                    f"{suggestion(name, frame.columns)}"
+                )
+        lagged = dict.fromkeys(c for e in expressions for a in e.atoms for c in a.columns)
+        columns = {
+            name: self._like_history(clean_column(frame, name, "the new rows"), name)
+            for name in {**direct, **lagged}
+            if name in frame.columns
+        }
+        rows = np.arange(len(frame))
+        here = Table(columns, frame.index, None, None)
+        direct_only = [_without_atoms(e) for e in expressions]
+        inputs = inputs_for(direct_only, here, rows, self.parsed.namespace, evaluate)
+        union, places = None, rows
+        if lagged:
+            union, places = self._with_history(here)
+            only_atoms = [_without_columns(e) for e in expressions]
+            for name, column in inputs_for(
+                only_atoms, union, places, self.parsed.namespace, evaluate
+            ).items():
+                inputs[name] = pd.Series(column.array, frame.index)
+        values = [factor_values(f, inputs, frame.index) for f in self.matrix.factors]
+        check_new(self.matrix, values, inputs, frame.index, union, places)
+        return values, inputs, frame.index
+
+    def _with_history(self, here: Table) -> tuple[Table, np.ndarray]:
+        assert self.table.axis is not None
+        if not here.index.is_unique:
+            twice = here.index[int(np.argmax(here.index.duplicated()))]
+            raise ForecastError(
+                f"the new rows have {label_text(twice)} more than once; lags need one row a period"
+            )
+        ordinals = self.table.axis.ordinals(here.index)
+        order = np.argsort(ordinals)
+        ordered = Table(
+            {name: column.iloc[order] for name, column in here.columns.items()},
+            here.index[order],
+            ordinals[order],
+            self.table.axis,
+        )
+        lagged = {c for e in self.parsed.right_expressions for a in e.atoms for c in a.columns}
+        past = {name: column for name, column in self.table.columns.items() if name in lagged}
+        history = Table(past, self.table.index, self.table.ordinals, self.table.axis)
+        union, at = combine(history, ordered)
+        places = np.empty_like(at)
+        places[order] = at
+        return union, places
+
+    def _like_history(self, column: pd.Series, name: str) -> pd.Series:
+        """Take a new column as numbers where the data had numbers."""
+        before = self.table.columns[name].dtype
+        if not pd.api.types.is_numeric_dtype(before) or pd.api.types.is_bool_dtype(before):
+            return column
+        if column.isna().all() or pd.api.types.is_bool_dtype(column.dtype):
+            return column.astype(float)
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            row = int(np.argmax(np.asarray(column.notna())))
+            raise DataError(
+                f"column {name!r} held numbers in the estimation data, but the new rows have "
+                f"{column.iloc[row]!r} at row {label_text(column.index[row])}; convert it with "
+                "pd.to_numeric"
+            )
+        return column
+
+
+def _without_atoms(expression: Any) -> Any:
+    return _Part(expression.columns, ())
+
+
+def _without_columns(expression: Any) -> Any:
+    return _Part({}, expression.atoms)
+
+
+class _Part:
+    """The columns, or the atoms, of an expression."""
+
+    __slots__ = ("atoms", "columns")
+
+    def __init__(self, columns: Mapping[str, str], atoms: Sequence[Any]) -> None:
+        self.columns, self.atoms = columns, atoms
+
+
+def describe_values(x: np.ndarray, name: str) -> str:
+    """Say whether a column is constant, and else its range."""
+    low, high = float(x.min()), float(x.max())
+    if low == high:
+        return f"{name!r} is {low:g} in every row"
+    return f"{name!r} runs from {low:g} to {high:g}"
