@@ -28,6 +28,7 @@ class Kernels(NamedTuple):
     """
 
     fitted: Callable[..., jax.Array]
+    fitted_many: Callable[..., jax.Array]
     residual_jacobian: Callable[..., tuple[jax.Array, jax.Array]]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
@@ -56,6 +57,7 @@ def kernels(network: Network, loss: Squared) -> Kernels:
 
     return Kernels(
         fitted=jax.jit(values),
+        fitted_many=jax.jit(jax.vmap(values, in_axes=(0, None))),
         residual_jacobian=jax.jit(jax.vmap(residual_jacobian, in_axes=(0, None, None, 0))),
         value_gradient=jax.jit(jax.value_and_grad(mean_loss)),
         bending=jax.jit(jax.vmap(bending, in_axes=(0, None, 0, 0))),
@@ -72,6 +74,12 @@ def fitted(network: Network, params: np.ndarray, inputs: np.ndarray) -> np.ndarr
     """Values of the network, shape (n,)."""
     with double_precision():
         return np.asarray(kernels(network, Squared()).fitted(params, inputs))
+
+
+def fitted_many(network: Network, many: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Values of the network at each of ``many`` parameter vectors (m, k), shape (m, n)."""
+    with double_precision():
+        return np.asarray(kernels(network, Squared()).fitted_many(many, inputs))
 
 
 def second_derivatives(

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
+from nnecon.exceptions import SpecificationError
 from nnecon.nets.dense import generic_curvature
 
 
@@ -40,3 +42,22 @@ class Custom:
     def curvature(self, params: Any, rows: Any, multipliers: Any) -> Any:
         """Weighted sum of second derivatives over the observations."""
         return generic_curvature(self.apply, params, rows, multipliers)
+
+
+def check_function(function: Callable[[Any, Any], Any], n_params: int, n_inputs: int) -> None:
+    """Refuse a function that does not map parameters and one row to one number."""
+    params = jax.ShapeDtypeStruct((n_params,), np.float32)
+    row = jax.ShapeDtypeStruct((n_inputs,), np.float32)
+    try:
+        value = jax.eval_shape(function, params, row)
+    except jax.errors.TracerArrayConversionError as error:
+        raise SpecificationError(
+            "network= uses numpy where it needs jax.numpy (jnp.exp instead of np.exp), so that it "
+            "can be differentiated."
+        ) from error
+    if getattr(value, "shape", None) != ():
+        raise SpecificationError(
+            "network=f(params, x) gets one row x of shape "
+            f"({n_inputs},) and returns one number, but returned shape "
+            f"{getattr(value, 'shape', type(value).__name__)}; use x[0], x[1], ... for the columns."
+        )

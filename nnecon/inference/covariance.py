@@ -1,0 +1,245 @@
+r"""Covariance of penalised nonlinear least squares estimates.
+
+.. math::
+
+    V = A^{-1} B A^{-1}, \qquad A = J'WJ + n \alpha D, \qquad
+    B = \sigma^2 J'WJ \ \text{or the (robust) covariance of the scores.}
+
+``J`` are the derivatives of the fitted values by the parameters. In a linear model without penalty
+every kind equals that of statsmodels (White, 1980; MacKinnon and White, 1985; Newey and West,
+1987; Liang and Zeger, 1986).
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from statsmodels.stats import sandwich_covariance
+
+from nnecon.estimation.problem import Objective
+from nnecon.exceptions import IdentificationWarning, SpecificationError
+from nnecon.inference.effects import values_and_gradients
+
+KINDS = ("nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC", "cluster")
+OPTIONS = {
+    "HAC": {"maxlags", "kernel", "use_correction"},
+    "cluster": {"groups", "use_correction"},
+}
+KERNELS = {
+    "bartlett": sandwich_covariance.weights_bartlett,
+    "uniform": sandwich_covariance.weights_uniform,
+}
+RANK_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """What a covariance is made of, with weights that average one.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n,)
+        Residuals times the root of the weights, in units of the dependent variable.
+    jacobian : ndarray of shape (n, k)
+        Derivatives of the fitted values times the root of the weights.
+    ridge : ndarray of shape (k,)
+        Diagonal of ``n alpha D``; infinite where the penalty holds a parameter at zero.
+    """
+
+    residual: np.ndarray
+    jacobian: np.ndarray
+    ridge: np.ndarray
+
+    @property
+    def gram(self) -> np.ndarray:
+        """Gauss-Newton matrix ``J'WJ``."""
+        return self.jacobian.T @ self.jacobian
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bread:
+    """Inverse of the penalised Gauss-Newton matrix on the identified directions.
+
+    ``inverse`` (k, k); ``edf`` the effective degrees of freedom ``tr(A^-1 J'WJ)``;
+    ``unidentified`` the number of directions that neither data nor penalty determine.
+    """
+
+    inverse: np.ndarray
+    edf: float
+    unidentified: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Covariance:
+    """A covariance matrix (k, k) and how it was made.
+
+    ``df_resid`` are the degrees of freedom of t statistics where ``use_t``.
+    """
+
+    matrix: np.ndarray
+    kind: str
+    description: str
+    options: Mapping[str, Any]
+    use_t: bool
+    df_resid: float
+
+
+def penalised_moments(
+    objective: Objective,
+    params: np.ndarray,
+    alpha: float,
+    residual: np.ndarray,
+    weights: np.ndarray,
+    target_scale: float,
+) -> Moments:
+    """Moments at an estimate.
+
+    Parameters
+    ----------
+    objective, params, alpha
+        The standardised problem, its solution (k,) and penalty.
+    residual : ndarray of shape (n,)
+        Residuals in units of the dependent variable, ``target_scale`` of which are one
+        standardised unit.
+    weights : ndarray of shape (n,)
+        Observation weights; only their ratios count.
+    """
+    roots = np.sqrt(weights / weights.mean())
+    _, gradients = values_and_gradients(objective.network, params, objective.inputs)
+    ridge = np.zeros(len(params))
+    neural = objective.penalised > 0
+    ridge[neural] = alpha * len(roots) * target_scale**2 * objective.penalised[neural]
+    return Moments(roots * residual, roots[:, None] * gradients * target_scale, ridge)
+
+
+def bread(moments: Moments) -> Bread:
+    """Invert the penalised Gauss-Newton matrix and count effective degrees of freedom."""
+    free = np.isfinite(moments.ridge)
+    gram = moments.gram[np.ix_(free, free)]
+    matrix = gram + np.diag(moments.ridge[free])
+    scale = np.sqrt(np.diag(matrix))
+    scale = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
+    kept = values > RANK_TOLERANCE * max(values[-1], 0.0) if len(values) else values > 0
+    basis = vectors[:, kept] / scale[:, None]
+    inverse = np.zeros((len(free), len(free)))
+    inverse[np.ix_(free, free)] = (basis / values[kept]) @ basis.T
+    edf = float(np.einsum("ij,ji->", inverse[np.ix_(free, free)], gram))
+    return Bread(inverse, edf, int((~kept).sum()))
+
+
+def automatic_lags(n_obs: int) -> int:
+    """Newey and West's (1994) rule of thumb, ``floor(4 (n / 100)^(2/9))``."""
+    return int(np.floor(4.0 * (n_obs / 100.0) ** (2.0 / 9.0)))
+
+
+def check(kind: str, options: Mapping[str, Any] | None) -> None:
+    """Refuse a kind of covariance that does not exist and options that it does not take."""
+    if kind not in KINDS:
+        raise SpecificationError(f"cov_type={kind!r} is not known; choose one of {KINDS}.")
+    unknown = set(options or {}) - OPTIONS.get(kind, set())
+    if unknown:
+        allowed = sorted(OPTIONS.get(kind, set())) or "no options"
+        raise SpecificationError(
+            f"cov_kwds has {sorted(unknown)}, but cov_type={kind!r} takes {allowed}."
+        )
+
+
+def covariance(
+    moments: Moments,
+    middle: Bread,
+    kind: str,
+    options: Mapping[str, Any] | None = None,
+    use_t: bool | None = None,
+) -> Covariance:
+    """Covariance of the parameters by ``kind``, with statsmodels' names for ``options``.
+
+    Parameters
+    ----------
+    moments, middle
+        Moments and the inverse made from them.
+    kind : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC", "cluster"}
+        Spelled as in statsmodels.
+    options : mapping, optional
+        ``maxlags``, ``kernel`` ("bartlett" or "uniform") and ``use_correction`` for HAC;
+        ``groups`` (n,) and ``use_correction`` for cluster.
+    use_t : bool, optional
+        t instead of normal distribution; as in statsmodels, by default for nonrobust only.
+    """
+    check(kind, options)
+    options = dict(options or {})
+    if middle.unidentified:
+        warnings.warn(
+            f"{middle.unidentified} of {len(middle.inverse)} directions of the parameters are not "
+            "identified by data and penalty; standard errors of single parameters are those of "
+            "the identified part, while predictions and partial effects remain valid.",
+            IdentificationWarning,
+            stacklevel=4,
+        )
+    n_obs = len(moments.residual)
+    df_resid = n_obs - middle.edf
+    if kind == "HAC":
+        meat, description = _hac(moments, options, df_resid)
+    elif kind == "cluster":
+        meat, description = _cluster(moments, options, df_resid)
+        df_resid = len(np.unique(options["groups"])) - 1.0
+    elif kind == "nonrobust":
+        scale = moments.residual @ moments.residual / df_resid
+        meat, description = scale * moments.gram, "nonrobust (equal variances, no correlation)"
+    else:
+        meat, description = _heteroskedastic(moments, middle, kind, df_resid)
+    matrix = middle.inverse @ meat @ middle.inverse
+    use_t = kind == "nonrobust" if use_t is None else bool(use_t)
+    return Covariance(matrix, kind, description, options, use_t, df_resid)
+
+
+def _heteroskedastic(moments: Moments, middle: Bread, kind: str, df_resid: float):
+    squares = moments.residual**2
+    if kind == "HC1":
+        squares = squares * len(squares) / df_resid
+    elif kind in ("HC2", "HC3"):
+        jacobian = moments.jacobian
+        leverage = np.einsum("ij,jk,ik->i", jacobian, middle.inverse, jacobian)
+        squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
+    scores = moments.jacobian * np.sqrt(squares)[:, None]
+    return scores.T @ scores, f"{kind} (robust to unequal variances)"
+
+
+def _hac(moments: Moments, options: dict[str, Any], df_resid: float):
+    n_obs = len(moments.residual)
+    lags = options.setdefault("maxlags", automatic_lags(n_obs))
+    if lags is None:
+        lags = options["maxlags"] = automatic_lags(n_obs)
+    if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or not 0 <= lags < n_obs:
+        raise SpecificationError(
+            f"maxlags={lags!r}: pass a whole number from 0 to {n_obs - 1} (one less than the rows)."
+        )
+    kernel = options.setdefault("kernel", "bartlett")
+    if kernel not in KERNELS:
+        raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {[*KERNELS]}.")
+    scores = moments.jacobian * moments.residual[:, None]
+    meat = sandwich_covariance.S_hac_simple(scores, nlags=lags, weights_func=KERNELS[kernel])
+    if options.setdefault("use_correction", False):
+        meat = meat * n_obs / df_resid
+    return meat, f"HAC (robust to unequal variances and autocorrelation), {kernel}, {lags} lags"
+
+
+def _cluster(moments: Moments, options: dict[str, Any], df_resid: float):
+    groups = options.get("groups")
+    if groups is None:
+        raise SpecificationError(
+            "cov_type='cluster' needs cov_kwds={'groups': ...}: a column name or one label a row."
+        )
+    _, codes = np.unique(np.asarray(groups), return_inverse=True)
+    n_obs, n_groups = len(moments.residual), codes.max() + 1
+    if len(codes) != n_obs:
+        raise SpecificationError(f"groups has {len(codes)} labels, but the sample {n_obs} rows.")
+    if n_groups < 2:
+        raise SpecificationError("groups has a single label; clustered errors need at least two.")
+    scores = moments.jacobian * moments.residual[:, None]
+    meat = sandwich_covariance.S_crosssection(scores, codes)
+    if options.setdefault("use_correction", True):
+        meat = meat * n_groups / (n_groups - 1.0) * (n_obs - 1.0) / df_resid
+    return meat, f"cluster (robust to correlation within {n_groups} groups)"

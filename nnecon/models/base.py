@@ -1,0 +1,132 @@
+"""What every model shares: data, weights, names, and the covariance of time, group and row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from nnecon.data.design import Design, caller_namespace
+from nnecon.data.scaling import Scaling
+from nnecon.exceptions import DataError, SpecificationError
+from nnecon.results.immutable import Immutable
+
+
+class Model(Immutable):
+    """A specification on data; ``fit`` returns results and changes nothing.
+
+    A family overrides ``_specify`` (its arguments), ``loglike``, ``user_units`` and ``fit``.
+    """
+
+    def __init__(self, design: Design, weights: Any, **specification: Any) -> None:
+        sample = design.sample
+        values = np.ones(sample.nobs)
+        if weights is not None:
+            values = design.align(weights, "weights").astype(float)
+            if (values <= 0).any():
+                row = sample.index[int(np.flatnonzero(values <= 0)[0])]
+                raise DataError(
+                    f"weights must be positive, but row {row} has {values.min():g}; leave the row "
+                    "out with subset= instead."
+                )
+        self.__dict__.update(
+            design=design,
+            weights=values,
+            weighted=weights is not None,
+            **self._specify(design, **specification),
+        )
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any = None,
+        drop_cols: Sequence[str] | None = None,
+        *,
+        missing: str = "drop",
+        weights: Any = None,
+        **specification: Any,
+    ) -> Self:
+        """Build the model from a formula and a frame.
+
+        Parameters
+        ----------
+        formula : str
+            As in patsy and R, with ``lag(x, k)``, ``lag(x, first, last)``, ``diff(x, k)`` and
+            ``dlog(x, k)`` besides; your own functions are found where this is called.
+        data : DataFrame
+            One row an observation; lags go by the periods of its index.
+        subset : array_like or str, optional
+            Rows to use: labels, a boolean array or a condition; lags are computed before.
+        drop_cols : sequence of str, optional
+            Columns of the design to leave out.
+        missing : {"drop", "raise"}
+            What to do about rows with missing values.
+        weights : str, Series or array_like, optional
+            Observation weights: a column of ``data``, or one number a row.
+        **specification
+            As in the constructor.
+        """
+        names = caller_namespace(0)
+        design = Design.from_formula(
+            formula, data, subset=subset, drop_cols=drop_cols, missing=missing, env=names
+        )
+        return cls._from_design(design, weights=weights, **specification)
+
+    @classmethod
+    def _from_design(cls, design: Design, weights: Any = None, **specification: Any) -> Self:
+        model = cls.__new__(cls)
+        Model.__init__(model, design, weights, **specification)
+        return model
+
+    def _specify(self, design: Design, **specification: Any) -> Mapping[str, Any]:
+        raise TypeError(f"{type(self).__name__} does not say what it consists of.")
+
+    def user_units(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+        """Affine map from standardised parameters to the user's units."""
+        raise TypeError(f"{type(self).__name__} does not say what its parameters mean.")
+
+    @property
+    def formula(self) -> str | None:
+        """The formula, None in the array interface."""
+        return self.design.formula
+
+    @property
+    def endog(self) -> np.ndarray:
+        """Dependent variable, shape (n,)."""
+        return self.design.sample.endog
+
+    @property
+    def exog(self) -> np.ndarray:
+        """Design matrix, shape (n, p)."""
+        return self.design.sample.exog
+
+    @property
+    def endog_names(self) -> str:
+        """Name of the dependent variable."""
+        return self.design.sample.endog_name
+
+    @property
+    def exog_names(self) -> list[str]:
+        """Names of the design columns."""
+        return list(self.design.sample.exog_names)
+
+    @property
+    def is_time_series(self) -> bool:
+        """Whether the rows are dated, one a period."""
+        return self.design.sample.is_time_series
+
+    def default_cov_type(self, groups: Any) -> str:
+        """Clustered where there are groups, HAC for time series, HC1 for cross sections."""
+        if groups is not None:
+            return "cluster"
+        return "HAC" if self.is_time_series else "HC1"
+
+    def cov_options(self, kind: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Options of a covariance with ``groups`` brought to the rows of the sample."""
+        options = dict(options or {})
+        if kind == "cluster" and options.get("groups") is not None:
+            options["groups"] = self.design.align(options["groups"], "groups")
+            if options["groups"].ndim != 1:
+                raise SpecificationError("clusters in several directions are not available.")
+        return options

@@ -1,0 +1,225 @@
+"""From a standardised problem to a path, its cross-validation and the chosen penalty."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nnecon import baselines
+from nnecon.data.design import Design
+from nnecon.data.scaling import Scaling
+from nnecon.estimation import path as paths
+from nnecon.estimation.estimate import Progress, Solver, certify
+from nnecon.estimation.kernels import fitted_many
+from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.resampling import Folds
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.covariance import bread, penalised_moments
+from nnecon.inference.effects import changes_along, slopes_along
+from nnecon.results.path import (
+    CrossValidation,
+    RegularizationPath,
+    choose_alpha,
+    standard_error,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A standardised problem, where it comes from, and how it is to be solved."""
+
+    design: Design
+    objective: Objective
+    scaling: Scaling
+    units: tuple[np.ndarray, np.ndarray]
+    weights: np.ndarray
+    starts: np.ndarray
+    solver: Solver
+    folds: Folds | None
+    progress: Progress | None
+
+
+def read_alpha(alpha: float | str) -> float | str:
+    """Check the penalty of ``fit``: a number from 0 to infinity, ``"cv"`` or ``"1se"``."""
+    if alpha in ("cv", "1se"):
+        return alpha
+    number = isinstance(alpha, int | float | np.number) and not isinstance(alpha, bool)
+    if not number or not alpha >= 0:
+        raise SpecificationError(
+            f"alpha={alpha!r}: give a penalty from 0 to inf (inf is the classical model), "
+            "'cv' for the least cross-validated error or '1se' for the one-standard-error rule."
+        )
+    return float(alpha)
+
+
+def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
+    """Check the grid of ``fit``: how many penalties, or the penalties."""
+    if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool) and alphas >= 1:
+        return int(alphas)
+    grid = np.atleast_1d(np.asarray(alphas, dtype=float))
+    grid = np.unique(grid[np.isfinite(grid) | np.isnan(grid)])[::-1]
+    if isinstance(alphas, bool | int) or grid.ndim != 1 or not len(grid) or not (grid > 0).all():
+        raise SpecificationError(
+            f"alphas={alphas!r}: give the number of penalties, or the penalties themselves, "
+            "all positive."
+        )
+    return grid
+
+
+def trace(
+    job: Job, alpha: float | str, alphas: int | np.ndarray
+) -> tuple[list[Solution], RegularizationPath, CrossValidation | None, float]:
+    """Solutions along the path, its description, cross-validation, and the chosen penalty."""
+    weights = job.weights[None]
+    if job.folds is not None:
+        weights = np.concatenate([weights, job.weights * job.folds.train])
+    classical = paths.Baselines.solve(job.objective, weights)
+    grid = _grid(job, classical, alpha, alphas)
+    chain = Chain.single(job.weights, classical.params[0], np.inf)
+    solutions = [certify(job.objective, chain.start, chain, "weighted least squares", 1)]
+    jumps = np.zeros(1, dtype=bool)
+    fold_params = classical.params[1:, None]
+    if len(grid):
+        best = paths.trace_paths(
+            job.objective, weights, classical, grid, job.starts, job.solver, job.progress
+        )
+        found = paths.polish(job.objective, job.weights, best, job.solver)
+        jumps = np.r_[False, paths.switches(job.objective, job.weights, [*solutions, *found],
+                                            job.solver)[1:]]
+        solutions += found
+        fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
+    ladder = np.r_[np.inf, grid]
+    scores = _Scores.of(job, fold_params) if job.folds is not None else None
+    chosen = float(ladder[-1]) if isinstance(alpha, float) else np.nan
+    alpha_min = alpha_1se = None
+    if scores is not None:
+        alpha_min, alpha_1se = choose_alpha(ladder, scores.network)
+        if isinstance(alpha, str):
+            chosen = alpha_min if alpha == "cv" else alpha_1se
+    cv = None
+    if scores is not None:
+        cv = scores.cross_validation(job, ladder, int(np.flatnonzero(ladder == chosen)[0]))
+    described = _describe(job, solutions, jumps, scores, alpha_min, alpha_1se)
+    return solutions, described, cv, chosen
+
+
+def _grid(
+    job: Job, classical: paths.Baselines, alpha: float | str, alphas: int | np.ndarray
+) -> np.ndarray:
+    if not job.objective.penalised.any():
+        return np.zeros(0)
+    if isinstance(alpha, float):
+        return np.array([alpha]) if np.isfinite(alpha) else np.zeros(0)
+    if not isinstance(alphas, int):
+        return alphas
+    live = paths.live_alpha(job.objective, job.weights, classical, job.starts, job.solver)
+    noise = 2.0 * float(classical.loss[0])
+    return paths.alpha_grid(live, noise, len(job.weights), alphas)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    """Predictions and scores on rows left out: ``network`` (f, m) and ``baseline`` (f,)."""
+
+    network: np.ndarray
+    baseline: np.ndarray
+    predictions: list[np.ndarray]
+    baseline_predictions: list[np.ndarray]
+
+    @classmethod
+    def of(cls, job: Job, params: np.ndarray) -> "_Scores":
+        """Score the parameters (f, m, k) of every fold."""
+        sample, folds = job.design.sample, job.folds
+        assert folds is not None
+        network, baseline, own, classical = [], [], [], []
+        for fold, (train, test) in enumerate(zip(folds.train, folds.test, strict=True)):
+            values = fitted_many(job.objective.network, params[fold], job.objective.inputs)
+            predicted = job.scaling.restore(values[:, test])
+            reference = baselines.linear_predictions(
+                sample.endog, sample.exog, job.weights, train, test
+            )
+            actual, weights = sample.endog[test], job.weights[test]
+            network.append(np.average((actual - predicted) ** 2, axis=1, weights=weights))
+            baseline.append(np.average((actual - reference) ** 2, weights=weights))
+            own.append(predicted)
+            classical.append(reference)
+        return cls(np.array(network), np.array(baseline), own, classical)
+
+    def cross_validation(self, job: Job, ladder: np.ndarray, chosen: int) -> CrossValidation:
+        """As the user sees it."""
+        assert job.folds is not None
+        sample, tests = job.design.sample, job.folds.test
+        rows = np.concatenate(tests)
+        frame = pd.DataFrame(
+            {
+                "fold": np.repeat(np.arange(len(tests)), [len(test) for test in tests]),
+                "actual": sample.endog[rows],
+                "network": np.concatenate([values[chosen] for values in self.predictions]),
+                "baseline": np.concatenate(self.baseline_predictions),
+            },
+            index=sample.index[rows],
+        )
+        return CrossValidation(
+            ladder, self.network, self.baseline, tests, job.folds.description, frame
+        )
+
+
+def _describe(
+    job: Job,
+    solutions: Sequence[Solution],
+    jumps: np.ndarray,
+    scores: _Scores | None,
+    alpha_min: float | None,
+    alpha_1se: float | None,
+) -> RegularizationPath:
+    """Effects, degrees of freedom and scores along the path."""
+    many = np.stack([solution.params for solution in solutions])
+    values = fitted_many(job.objective.network, many, job.objective.inputs)
+    residuals = job.design.sample.endog - job.scaling.restore(values)
+    freedom = [
+        bread(
+            penalised_moments(
+                job.objective,
+                solution.params,
+                solution.alpha,
+                residual,
+                job.weights,
+                job.scaling.target_scale,
+            )
+        ).edf
+        for solution, residual in zip(solutions, residuals, strict=True)
+    ]
+    alphas = np.array([solution.alpha for solution in solutions])
+    return RegularizationPath(
+        alphas=alphas,
+        edf=np.array(freedom),
+        train_score=np.average(residuals**2, axis=1, weights=job.weights),
+        effects=_effects(job, many).set_index(pd.Index(alphas, name="alpha")),
+        switches=jumps,
+        converged=np.array([solution.converged for solution in solutions]),
+        certificate=np.array([solution.certificate for solution in solutions]),
+        params=many @ job.units[0].T + job.units[1],
+        cv_mean=None if scores is None else scores.network.mean(axis=0),
+        cv_se=None if scores is None else standard_error(scores.network),
+        alpha_min=alpha_min,
+        alpha_1se=alpha_1se,
+    )
+
+
+def _effects(job: Job, many: np.ndarray) -> pd.DataFrame:
+    """Average partial effects at each of ``many`` parameter vectors, a column a regressor."""
+    network, scaling = job.objective.network, job.scaling
+    weights = job.weights / job.weights.sum()
+    columns = {}
+    along: Callable[..., np.ndarray]
+    for regressor in job.design.regressors:
+        if regressor.kind == "category":
+            first, second = (scaling.rows(exog) for exog in job.design.contrast(regressor))
+            along = changes_along
+        else:
+            first = job.objective.inputs
+            second = scaling.directions(job.design.direction(regressor))
+            along = slopes_along
+        columns[regressor.name] = scaling.target_scale * along(network, many, first, second, weights)
+    return pd.DataFrame(columns)

@@ -1,0 +1,275 @@
+"""What every estimator's results share: parameters, covariance, fit, information criteria."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.scaling import Scaling
+from nnecon.estimation.kernels import fitted
+from nnecon.estimation.problem import Objective, Solution
+from nnecon.exceptions import SpecificationError
+from nnecon.inference import covariance as cov
+from nnecon.results.immutable import Immutable
+from nnecon.results.inference_table import coefficient_table
+from nnecon.results.path import CrossValidation, RegularizationPath
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What ``fit`` hands to the results.
+
+    Attributes
+    ----------
+    solution, objective, scaling
+        The estimate in standardised coordinates, its problem, and the way back.
+    weights : ndarray of shape (n,)
+        The user's observation weights.
+    alpha_rule : str
+        How the penalty was chosen, as a phrase for the summary.
+    search : str
+        Starts and random numbers, as a phrase for the summary.
+    baseline
+        The classical model's results, from statsmodels.
+    path, cv
+        None where they were not computed.
+    facts : mapping
+        What is needed to write the fit to a file and to repeat it.
+    """
+
+    solution: Solution
+    objective: Objective
+    scaling: Scaling
+    weights: np.ndarray
+    alpha_rule: str
+    search: str
+    baseline: Any
+    path: RegularizationPath | None = None
+    cv: CrossValidation | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CovarianceSpec:
+    """The covariance that was asked for: ``kind``, ``options`` as in statsmodels, ``use_t``."""
+
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    use_t: bool | None = None
+
+
+class Results(Immutable):
+    """Immutable results of an estimate.
+
+    Built by a model's ``fit``. Nothing in it changes: :meth:`with_cov` returns new results.
+    """
+
+    def __init__(self, model: Any, estimate: Estimate, cov_spec: CovarianceSpec):
+        self.__dict__.update(model=model, estimate=estimate, cov_spec=cov_spec)
+        cov.check(cov_spec.kind, cov_spec.options)
+
+    def with_cov(
+        self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any
+    ) -> Self:
+        """Results with another covariance of the parameters.
+
+        Parameters
+        ----------
+        cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC", "cluster"}
+            Kind of covariance.
+        use_t : bool, optional
+            t instead of normal distribution; by default for ``"nonrobust"`` only.
+        **cov_kwds
+            ``maxlags``, ``kernel``, ``use_correction`` for HAC; ``groups`` (a column name or one
+            label a row) and ``use_correction`` for cluster.
+        """
+        options = self.model.cov_options(cov_type, cov_kwds)
+        return type(self)(self.model, self.estimate, CovarianceSpec(cov_type, options, use_t))
+
+    # -- estimate ---------------------------------------------------------------------------------
+
+    @property
+    def solution(self) -> Solution:
+        """Solver's report: status, certificate, iterations, objective."""
+        return self.estimate.solution
+
+    @property
+    def alpha(self) -> float:
+        """Penalty strength; infinite where the estimate is the classical model."""
+        return self.estimate.solution.alpha
+
+    @property
+    def converged(self) -> bool:
+        """Whether the relative gradient norm is under 1e-6."""
+        return self.estimate.solution.converged
+
+    @property
+    def path(self) -> RegularizationPath:
+        """Regularisation path from the baseline to the full network."""
+        if self.estimate.path is None:
+            raise SpecificationError(
+                "this estimate has no path: it has no penalty, or was made by results_at()."
+            )
+        return self.estimate.path
+
+    @property
+    def cv(self) -> CrossValidation:
+        """Cross-validation of network and baseline on the same rows."""
+        if self.estimate.cv is None:
+            raise SpecificationError(
+                "this estimate was not cross-validated; fit with alpha='cv' or with cv=5."
+            )
+        return self.estimate.cv
+
+    @property
+    def baseline(self) -> Any:
+        """The classical model, estimated by statsmodels on the same rows."""
+        return self.estimate.baseline
+
+    @cached_property
+    def _map(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.model.user_units(self.estimate.scaling)
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Parameters in the user's units."""
+        transform, offset = self._map
+        return pd.Series(transform @ self.solution.params + offset, index=self.model.param_names)
+
+    # -- covariance -------------------------------------------------------------------------------
+
+    @cached_property
+    def _relative_weights(self) -> np.ndarray:
+        return self.estimate.weights / self.estimate.weights.mean()
+
+    @cached_property
+    def _moments(self) -> cov.Moments:
+        """Moments in the units of the dependent variable, by standardised parameters."""
+        estimate = self.estimate
+        return cov.penalised_moments(
+            estimate.objective,
+            self.solution.params,
+            self.alpha,
+            self.resid.to_numpy(),
+            estimate.weights,
+            estimate.scaling.target_scale,
+        )
+
+    @cached_property
+    def _bread(self) -> cov.Bread:
+        return cov.bread(self._moments)
+
+    @cached_property
+    def covariance(self) -> cov.Covariance:
+        """Covariance of the standardised parameters, with its description."""
+        spec = self.cov_spec
+        return cov.covariance(self._moments, self._bread, spec.kind, spec.options, spec.use_t)
+
+    @property
+    def cov_type(self) -> str:
+        """Kind of covariance."""
+        return self.cov_spec.kind
+
+    @property
+    def cov_kwds(self) -> Mapping[str, Any]:
+        """Options of the covariance, defaults filled in."""
+        return {**self.covariance.options, "description": self.covariance.description}
+
+    @property
+    def use_t(self) -> bool:
+        """Whether statistics are compared with a t instead of the normal distribution."""
+        return self.covariance.use_t
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance of ``params``, in the user's units."""
+        transform, names = self._map[0], self.model.param_names
+        matrix = transform @ self.covariance.matrix @ transform.T
+        return pd.DataFrame(matrix, index=names, columns=names)
+
+    @cached_property
+    def bse(self) -> pd.Series:
+        """Standard errors of ``params``."""
+        return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self.model.param_names))
+
+    def _table(self, alpha: float = 0.05) -> pd.DataFrame:
+        return coefficient_table(
+            self.params, self.bse, self.use_t, self.covariance.df_resid, alpha
+        )
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """``params / bse``."""
+        return self._table().iloc[:, 2]
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of ``params`` being zero."""
+        return self._table().iloc[:, 3]
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Confidence intervals of ``params`` with level ``1 - alpha``; columns 0 and 1."""
+        return self._table(alpha).iloc[:, 4:].set_axis([0, 1], axis=1)
+
+    # -- fit --------------------------------------------------------------------------------------
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations."""
+        return float(len(self.model.endog))
+
+    def _series(self, values: np.ndarray) -> pd.Series:
+        return pd.Series(values, index=self.model.design.sample.index)
+
+    @cached_property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values, in the user's units and with the rows' labels."""
+        objective = self.estimate.objective
+        values = fitted(objective.network, self.solution.params, objective.inputs)
+        return self._series(self.estimate.scaling.restore(values))
+
+    @cached_property
+    def resid(self) -> pd.Series:
+        """Actual less fitted values."""
+        return self._series(self.model.endog) - self.fittedvalues
+
+    @property
+    def edf(self) -> float:
+        """Effective degrees of freedom, ``tr[(J'WJ + n alpha D)^-1 J'WJ]``."""
+        return self._bread.edf
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less effective degrees of freedom."""
+        return self.nobs - self.edf
+
+    @property
+    def df_model(self) -> float:
+        """Effective degrees of freedom without the constant."""
+        return self.edf - self.model.k_constant
+
+    def information_criterion(self, penalty: float) -> float:
+        """Compute ``-2 llf + penalty * edf``."""
+        return -2.0 * self.llf + penalty * self.edf
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood."""
+        return self.model.loglike(self.resid.to_numpy(), self.estimate.weights)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion with effective degrees of freedom."""
+        return self.information_criterion(2.0)
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion with effective degrees of freedom."""
+        return self.information_criterion(np.log(self.nobs))
+
+    @property
+    def hqic(self) -> float:
+        """Hannan and Quinn's criterion with effective degrees of freedom."""
+        return self.information_criterion(2.0 * np.log(np.log(self.nobs)))

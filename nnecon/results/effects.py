@@ -1,0 +1,115 @@
+"""Average partial effects, with the face of statsmodels' ``DiscreteMargins``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.report import plots, tables
+from nnecon.results.inference_table import coefficient_table
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarginalEffects:
+    """Average partial effects with delta-method standard errors.
+
+    Attributes
+    ----------
+    margeff, margeff_se : Series
+        Effects and standard errors by regressor, in units of the dependent variable a unit of
+        the regressor; for a category the change from the reference category.
+    gradient : ndarray of shape (m, k)
+        Derivatives of the effects by the parameters (of the standardised problem).
+    baseline : Series
+        The same effects in the classical model.
+    use_t, df_resid, description
+        Distribution of the statistics, and the kind of covariance in words.
+    endog_name : str
+        Dependent variable.
+    """
+
+    margeff: pd.Series
+    margeff_se: pd.Series
+    gradient: np.ndarray
+    baseline: pd.Series
+    use_t: bool
+    df_resid: float
+    description: str
+    endog_name: str
+
+    def _table(self, alpha: float = 0.05) -> pd.DataFrame:
+        return coefficient_table(
+            self.margeff, self.margeff_se, self.use_t, self.df_resid, alpha, "dy/dx"
+        )
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Effects over standard errors."""
+        return self.margeff / self.margeff_se
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of no average effect."""
+        return self._table().iloc[:, 3]
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Confidence intervals with level ``1 - alpha``; columns 0 and 1."""
+        bounds = self._table(alpha).iloc[:, 4:]
+        return bounds.set_axis([0, 1], axis=1)
+
+    def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Effects, errors, statistics and intervals, in statsmodels' columns."""
+        frame = self._table(alpha)
+        names = ["dy/dx", "Std. Err.", "z", "Pr(>|z|)", "Conf. Int. Low", "Cont. Int. Hi."]
+        if self.use_t:
+            names[2:4] = ["t", "Pr(>|t|)"]
+        return frame.set_axis(names, axis=1)
+
+    def summary(self, alpha: float = 0.05) -> Any:
+        """Table for console, HTML and LaTeX."""
+        return tables.summary(
+            "Average partial effects",
+            [("Dep. Variable:", self.endog_name), ("Method:", "dydx"), ("At:", "overall")],
+            [tables.Table(self._table(alpha))],
+            [f"Standard errors: delta method, {self.description}."],
+        )
+
+    def plot(self, alpha: float = 0.05, units: str | None = None) -> Any:
+        """Effects with intervals beside those of the classical model.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        bounds = self.conf_int(alpha)
+        frame = pd.DataFrame(
+            {
+                "effect": self.margeff,
+                "lower": bounds[0],
+                "upper": bounds[1],
+                "baseline": self.baseline,
+            }
+        )
+        return plots.plot_margins(frame, level=1.0 - alpha, units=units)
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectCurve:
+    """Mean of the dependent variable as one regressor moves, all others as observed.
+
+    ``frame`` has the regressor's values as index and the columns ``mean``, ``mean_se``,
+    ``mean_ci_lower``, ``mean_ci_upper`` and ``baseline``.
+    """
+
+    regressor: str
+    frame: pd.DataFrame
+    level: float
+    observed: np.ndarray
+    endog_name: str

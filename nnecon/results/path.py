@@ -1,0 +1,179 @@
+"""The regularisation path and its cross-validation, as frames and pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.report import plots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegularizationPath:
+    """Estimates from the classical model (``alpha = inf``) to the full network.
+
+    All arrays run over the m penalties, from the baseline down.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (m,)
+        Penalty strengths; the first is infinite.
+    edf : ndarray of shape (m,)
+        Effective degrees of freedom.
+    train_score : ndarray of shape (m,)
+        Mean squared residual in the sample, in squared units of the dependent variable.
+    cv_mean, cv_se : ndarray of shape (m,) or None
+        Mean squared error of cross-validation and its standard error over folds.
+    effects : DataFrame
+        Average partial effects, a row a penalty and a column a regressor.
+    alpha_min, alpha_1se : float or None
+        Penalty with the least cross-validated error, and the largest penalty whose error is
+        within one standard error of it.
+    switches : ndarray of bool of shape (m,)
+        Whether the best solution jumped to another minimum since the penalty before.
+    converged : ndarray of bool of shape (m,)
+        Whether the certificate is under 1e-6.
+    certificate : ndarray of shape (m,)
+        Relative gradient norm of each solution.
+    params : ndarray of shape (m, k)
+        Parameters in the user's units.
+    """
+
+    alphas: np.ndarray
+    edf: np.ndarray
+    train_score: np.ndarray
+    effects: pd.DataFrame
+    switches: np.ndarray
+    converged: np.ndarray
+    certificate: np.ndarray
+    params: np.ndarray
+    cv_mean: np.ndarray | None = None
+    cv_se: np.ndarray | None = None
+    alpha_min: float | None = None
+    alpha_1se: float | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a penalty, with everything but the parameters."""
+        frame = pd.DataFrame(
+            {
+                "edf": self.edf,
+                "train_score": self.train_score,
+                "converged": self.converged,
+                "certificate": self.certificate,
+                "switch": self.switches,
+            },
+            index=pd.Index(self.alphas, name="alpha"),
+        )
+        if self.cv_mean is not None:
+            frame.insert(2, "cv_mean", self.cv_mean)
+            frame.insert(3, "cv_se", self.cv_se)
+        return frame.join(self.effects)
+
+    def plot(self, chosen: float | None = None, units: str | None = None) -> Any:
+        """Average partial effects and effective degrees of freedom along the path.
+
+        Parameters
+        ----------
+        chosen : float, optional
+            Penalty to mark.
+        units : str, optional
+            Units of the effects, for the axis.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return plots.plot_path(
+            self.alphas,
+            self.effects,
+            self.edf,
+            chosen=self.alpha_min if chosen is None else chosen,
+            alpha_1se=self.alpha_1se,
+            switches=self.alphas[self.switches],
+            units=units,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidation:
+    """Scores of network and baseline on the same folds and rows.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (m,)
+        Penalties; the first is infinite, the baseline.
+    scores : ndarray of shape (f, m)
+        Mean squared error of each fold, in squared units of the dependent variable.
+    baseline_scores : ndarray of shape (f,)
+        The same of the classical model.
+    folds : tuple of ndarray
+        Test positions of each fold.
+    description : str
+        How the folds were made.
+    predictions : DataFrame
+        One row an observation left out: ``fold``, ``actual``, ``network`` at the chosen penalty
+        and ``baseline``.
+    """
+
+    alphas: np.ndarray
+    scores: np.ndarray
+    baseline_scores: np.ndarray
+    folds: tuple[np.ndarray, ...]
+    description: str
+    predictions: pd.DataFrame
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean score over folds, shape (m,)."""
+        return self.scores.mean(axis=0)
+
+    @property
+    def se(self) -> np.ndarray:
+        """Standard error of the mean over folds, shape (m,)."""
+        return standard_error(self.scores)
+
+    def plot(
+        self,
+        alpha_min: float | None = None,
+        alpha_1se: float | None = None,
+        units: str | None = None,
+    ) -> Any:
+        """Cross-validated error against the penalty, with the baseline's.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return plots.plot_cv(
+            self.alphas,
+            self.mean,
+            self.se,
+            float(self.baseline_scores.mean()),
+            float(standard_error(self.baseline_scores[:, None])[0]),
+            alpha_min=alpha_min,
+            alpha_1se=alpha_1se,
+            fold_scores=self.scores,
+            units=units,
+        )
+
+
+def standard_error(scores: np.ndarray) -> np.ndarray:
+    """Standard error of the mean over folds (first axis)."""
+    return scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+
+
+def choose_alpha(alphas: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+    """Penalty with the least mean score, and the largest within one standard error of it.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (m,)
+        Descending.
+    scores : ndarray of shape (f, m)
+        Lower is better. Ties go to the larger penalty.
+    """
+    mean = scores.mean(axis=0)
+    best = int(mean.argmin())
+    bound = mean[best] + standard_error(scores)[best]
+    return float(alphas[best]), float(alphas[np.flatnonzero(mean <= bound)[0]])
