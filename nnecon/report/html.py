@@ -8,6 +8,7 @@ LaTeX and every chart as PDF, to paste into a paper.
 import base64
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ class TableBlock:
     name : str
         File name without ending: lower-case letters, digits, ``-`` and ``_``.
     caption : str
-        Above the table.
+        Above the table, after its number.
     notes : sequence of str
         Below the table.
     formats, row_formats : mapping, optional
@@ -101,7 +102,7 @@ class FigureBlock:
     name : str
         File name without ending: lower-case letters, digits, ``-`` and ``_``.
     caption : str
-        Below the chart.
+        Below the chart, after its number.
     alt : str
         What the chart shows, for those who cannot see it; the caption by default.
     narrow : matplotlib.figure.Figure, optional
@@ -149,8 +150,8 @@ class Chapter:
     intro : str
         Text before the blocks, written as in :class:`TextBlock`.
     blocks : sequence of block
-        :class:`TextBlock`, :class:`FactsBlock`, :class:`TableBlock`, :class:`FigureBlock` and :class:`CodeBlock`, in the
-        order of reading.
+        :class:`TextBlock`, :class:`FactsBlock`, :class:`TableBlock`, :class:`FigureBlock` and
+        :class:`CodeBlock`, in the order of reading.
     """
 
     title: str
@@ -200,8 +201,9 @@ def write_report(
     _check_names(chapters)
     written: list[Path] = []
     pages = []
+    counts: Counter[str] = Counter()
     for number, chapter in enumerate(chapters, 1):
-        blocks = [_render(block, out, written) for block in chapter.blocks]
+        blocks = [_render(block, out, written, counts) for block in chapter.blocks]
         pages.append(
             {
                 "id": f"chapter-{number}",
@@ -250,8 +252,10 @@ def _check_names(chapters: Sequence[Chapter]) -> None:
             seen.add((block.kind, block.name))
 
 
-def _render(block: Block, out: Path, written: list[Path]) -> dict[str, Any]:
+def _render(block: Block, out: Path, written: list[Path], counts: Counter[str]) -> dict[str, Any]:
     """Give what the template needs of a block, and write the block's file where it has one."""
+    counts[block.kind] += 1
+    number = f"{block.kind.capitalize()} {counts[block.kind]}"
     if isinstance(block, TableBlock):
         tex = to_latex(
             block.frame,
@@ -268,7 +272,7 @@ def _render(block: Block, out: Path, written: list[Path]) -> dict[str, Any]:
         written.append(path)
         body = to_html(
             block.frame,
-            block.caption,
+            f"{number}. {block.caption}" if block.caption else number,
             block.notes,
             block.formats,
             block.row_formats,
@@ -286,7 +290,7 @@ def _render(block: Block, out: Path, written: list[Path]) -> dict[str, Any]:
             "narrow": _data_uri(block.narrow) if block.narrow is not None else "",
             "width": round(block.figure.get_figwidth() * 96),
             "height": round(block.figure.get_figheight() * 96),
-            "caption": _inline(block.caption),
+            "caption": _inline(f"**{number}.** {block.caption}"),
             "alt": block.alt or re.sub(r"[`*]", "", block.caption) or block.name,
         }
     if isinstance(block, FactsBlock):

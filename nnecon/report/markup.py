@@ -14,6 +14,9 @@ from nnecon.report.formats import (
     latex_text,
 )
 
+SHORT = 18
+"""Row labels of up to so many characters are kept on one line, also on a phone."""
+
 
 def with_missing_note(notes: Sequence[str], missing: bool) -> list[str]:
     """Add the note on missing cells where there are any and the caller explains none."""
@@ -124,5 +127,7 @@ def html_table(
             f'<td class="{kind}">{html_text(text)}</td>'
             for text, kind in zip(row, kinds, strict=True)
         )
-        lines.append(f'<tr><th scope="row">{html.escape(label_text(label))}</th>{body}</tr>')
+        text = label_text(label)
+        css_label = ' class="short"' if len(text) <= SHORT else ""
+        lines.append(f'<tr><th scope="row"{css_label}>{html.escape(text)}</th>{body}</tr>')
     return "\n".join([*lines, "</tbody>", "</table>"])

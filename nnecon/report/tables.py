@@ -217,6 +217,7 @@ def to_latex(
     \begin{table}[htbp]
     \centering
     \caption{Effects}
+    \vspace{0.5ex}
     \begin{tabular}{lr}
     \toprule
      & \multicolumn{1}{c}{coef} \\
@@ -234,6 +235,8 @@ def to_latex(
         lines.append(f"\\caption{{{latex_text(caption)}}}")
     if label:
         lines.append(f"\\label{{{label}}}")
+    if caption or label:
+        lines.append("\\vspace{0.5ex}")
     lines.append(tabular(frame, cells, name))
     notes = with_missing_note(notes, any(MISSING in row for row in cells))
     if notes:
@@ -286,7 +289,9 @@ def to_html(
     name = label_text(frame.index.name) if index_name is None else index_name
     table = html_table(frame, cells, caption, "data", name)
     notes = with_missing_note(notes, any(MISSING in row for row in cells))
-    return f'<div class="scroll">{table}</div>' + ("\n" + html_notes(notes) if notes else "")
+    region = f' tabindex="0" role="region" aria-label="{html.escape(caption)}"' if caption else ""
+    below = "\n" + html_notes(notes) if notes else ""
+    return f'<div class="scroll"{region}>{table}</div>{below}'
 
 
 def _two_pairs(header: Sequence[tuple[str, str]]) -> list[list[str]]:
@@ -301,7 +306,10 @@ def _column_widths(head: list[str] | None, rows: list[list[str]]) -> list[int]:
     widths = [max(len(line[j]) for line in lines) for j in range(len(lines[0]))]
     if head is None:
         return [widths[0], widths[1], widths[2] + 2, widths[3]]
-    return [widths[0], *(max(10, w) for w in widths[1:])]
+    roomy = [widths[0], *(max(10, w) for w in widths[1:])]
+    if sum(roomy) + len(roomy) - 1 <= WIDTH:
+        return roomy
+    return [widths[0], *(max(8, w) for w in widths[1:])]
 
 
 def _stretch(widths: list[int], total: int, paired: bool) -> None:

@@ -12,10 +12,10 @@ from nnecon.report.plots.style import (
     GREY,
     NETWORK,
     dress,
+    legend,
     one_axes,
     same_length,
     styled,
-    width_of,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def plot_effect(
     'Inflation (percent a year)'
     """
     same_length(x=x, mean=mean, lower=lower, upper=upper, baseline=baseline)
+    own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
     values = pd.Series(np.asarray(x))
     band = f"network, {100 * level:.4g}% confidence"
@@ -95,8 +96,8 @@ def plot_effect(
     else:
         _draw_categories(ax, values, mean, lower, upper, baseline, baseline_name, band, rug)
         dress(ax, title, xlabel, ylabel, grid="y")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(handles, labels, loc="best")
+    order = ("network", band, baseline_name)
+    legend(fig, ax, below=own, order=order)
     return fig
 
 
@@ -211,6 +212,7 @@ def plot_margins(
         if absent:
             raise DataError(f"the frame {name!r} lacks the columns {absent}; it needs {_COLUMNS}")
     rows = len(effects)
+    own = ax is None
     fig, ax = one_axes(ax, fig, figsize or (7.2, 1.5 + 0.42 * rows))
     place = np.arange(rows, dtype=float)
     ax.axvline(0, color=GREY, linewidth=0.9, zorder=1)
@@ -220,15 +222,13 @@ def plot_margins(
         matched = baseline.reindex(effects.index)
         _whiskers(ax, matched, place + shift, BASELINE, "D", "white", baseline_name)
     dress(ax, title, f"{xlabel} (whiskers: {100 * level:.4g}% confidence)", "", grid="x")
-    if width_of(fig) < 5:
-        ax.set_xlabel(f"{xlabel}\n(whiskers: {100 * level:.4g}% confidence)")
     for row in place[:-1]:
         ax.axhline(row + 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
     ax.set_yticks(place, [str(label) for label in effects.index])
     ax.set_ylim(rows - 0.45, -0.55)
     ax.tick_params(axis="y", size=0)
     if baseline is not None:
-        fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        legend(fig, ax, below=own)
     return fig
 
 

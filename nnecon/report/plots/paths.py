@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nnecon.exceptions import DataError
+from nnecon.report.plots.penalty_axis import PenaltyAxis, mark_choices
 from nnecon.report.plots.style import (
     BASELINE,
     DATA,
@@ -14,6 +14,7 @@ from nnecon.report.plots.style import (
     NETWORK,
     SERIES,
     dress,
+    legend,
     new_figure,
     one_axes,
     same_length,
@@ -24,82 +25,6 @@ from nnecon.report.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-ALPHA_LABEL = "Penalty α  (smaller to the right: from {} to the full network)"
-ALPHA_LABEL_NARROW = "Penalty α (smaller to the right)"
-
-
-class PenaltyAxis:
-    """Places penalties on a reversed logarithmic axis, with infinity at the left behind a gap.
-
-    Parameters
-    ----------
-    alphas : array, shape (k,)
-        Penalties, each positive, infinity for the classical model.
-    baseline_name : str
-        Name of the classical model, written where the axis has infinity.
-    """
-
-    def __init__(self, alphas: np.ndarray, baseline_name: str) -> None:
-        alphas = np.asarray(alphas, dtype=float)
-        if alphas.ndim != 1 or alphas.size == 0 or np.isnan(alphas).any() or (alphas < 0).any():
-            raise DataError("alphas must be a list of positive numbers; inf is the classical model")
-        live = alphas[np.isfinite(alphas) & (alphas > 0)]
-        self.name = baseline_name
-        self.left = -np.log10(live.max()) if live.size else 0.0
-        self.right = -np.log10(live.min()) if live.size else 0.0
-        span = max(self.right - self.left, 1.0)
-        self.at_infinity = self.left - 0.09 * span
-        self.at_zero = self.right + 0.09 * span
-        self.has_infinity = bool(np.isinf(alphas).any())
-        self.has_zero = bool((alphas == 0).any())
-        self.span = span
-
-    def __call__(self, alphas: np.ndarray | float) -> np.ndarray:
-        """Give the position of each penalty on the axis."""
-        alphas = np.asarray(alphas, dtype=float)
-        safe = np.where(np.isfinite(alphas) & (alphas > 0), alphas, 1.0)
-        place = np.where(np.isinf(alphas), self.at_infinity, -np.log10(safe))
-        return np.where(alphas == 0, self.at_zero, place)
-
-    def dress(self, ax: "Axes", narrow: bool, show_label: bool = True) -> None:
-        """Write the ticks as powers of ten, name the baseline's place and break the axis there."""
-        low, high = int(np.ceil(self.left - 1e-9)), int(np.floor(self.right + 1e-9))
-        step = max(1, (high - low) // (4 if narrow else 8) + ((high - low) % 8 > 0))
-        exponents = np.arange(low, high + 1, step) if high >= low else np.array([])
-        if high - low < 2:
-            exponents = np.linspace(self.left, self.right, 4)
-            labels = [f"{10.0**-e:.2g}" for e in exponents]
-        else:
-            labels = [f"$10^{{{-int(e)}}}$" for e in exponents]
-        ticks = list(exponents)
-        if self.has_infinity:
-            # the baseline's own label needs the room of a tick that stands too close to it
-            close = [i for i, t in enumerate(ticks) if t - self.at_infinity < 0.06 * self.span]
-            ticks = [t for i, t in enumerate(ticks) if i not in close]
-            labels = [t for i, t in enumerate(labels) if i not in close]
-            ticks, labels = [self.at_infinity, *ticks], [f"∞\n({self.name})", *labels]
-            middle = (self.at_infinity + self.left) / 2
-            for shift in (-0.006, 0.006):
-                ax.plot(
-                    [middle + (shift - 0.004) * self.span, middle + (shift + 0.004) * self.span],
-                    [-0.018, 0.018],
-                    transform=ax.get_xaxis_transform(),
-                    color="#444444",
-                    linewidth=0.8,
-                    clip_on=False,
-                    zorder=5,
-                )
-        if self.has_zero:
-            ticks, labels = [*ticks, self.at_zero], [*labels, "0"]
-        ax.set_xticks(ticks, labels)
-        start = self.at_infinity if self.has_infinity else self.left
-        end = self.at_zero if self.has_zero else self.right
-        pad = 0.02 * (end - start + 1e-9)
-        ax.set_xlim(start - pad, end + pad)
-        if show_label:
-            label = ALPHA_LABEL_NARROW if narrow else ALPHA_LABEL.format(self.name)
-            ax.set_xlabel(label)
 
 
 def _spread(places: np.ndarray, gap: float) -> np.ndarray:
@@ -122,29 +47,6 @@ def _spread(places: np.ndarray, gap: float) -> np.ndarray:
     return result
 
 
-def _mark_choices(
-    axes: "Sequence[Axes]",
-    place: PenaltyAxis,
-    chosen: float | None,
-    alpha_1se: float | None,
-    switches: Sequence[float],
-    chosen_name: str,
-) -> None:
-    """Draw the vertical lines of the chosen penalty, the one-standard-error rule and switches."""
-    rules = []
-    if chosen is not None:
-        rules.append((chosen, chosen_name, {"color": DATA, "linestyle": "-", "linewidth": 1.1}))
-    if alpha_1se is not None:
-        style = {"color": DATA, "linestyle": "--", "linewidth": 1.0}
-        rules.append((alpha_1se, "one-standard-error rule", style))
-    for i, alpha in enumerate(switches):
-        style = {"color": GREY, "linestyle": ":", "linewidth": 1.1}
-        rules.append((alpha, "solution moves to another minimum" if i == 0 else "_", style))
-    for ax in axes:
-        for alpha, name, style in rules:
-            ax.axvline(float(place(alpha)), label=name, zorder=1.5, **style)
-
-
 def _label_ends(
     ax: "Axes", places: np.ndarray, lines: pd.DataFrame, styles: list, height: float
 ) -> None:
@@ -163,8 +65,8 @@ def _label_ends(
             va="center",
             ha="left",
             fontsize=8.5,
-            color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkA": 1},
+            color=DATA,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1.0, "shrinkA": 1},
             annotation_clip=False,
         )
 
@@ -245,20 +147,16 @@ def plot_path(
     bottom.plot(x[first_live:], edf[first_live:], color=NETWORK)
     if place.has_infinity:
         bottom.plot(x[0], edf[0], "o", color=NETWORK, markersize=4)
-        bottom.axhline(edf[0], color=BASELINE, linestyle="--", linewidth=1, label=baseline_name)
-        bottom.legend(loc="upper left")
+        name = f"{baseline_name}: {edf[0]:.4g}"
+        line = bottom.axhline(edf[0], color=BASELINE, linestyle="--", linewidth=1, label=name)
+        bottom.legend([line], [name], loc="upper left")
     bottom.set_ylim(0, None)
     dress(bottom, None, "", "Effective d.f.")
     place.dress(bottom, narrow)
     place.dress(top, narrow, show_label=False)
     top.tick_params(labelbottom=False)
-    _mark_choices((top, bottom), place, chosen, alpha_1se, switches, chosen_name)
+    mark_choices((top, bottom), place, chosen, alpha_1se, switches, chosen_name)
     _legend_of_path(fig, top, lines, styles, x, narrow)
-    bottom_handles = [h for h in bottom.get_legend_handles_labels()[1] if h == baseline_name]
-    if bottom_handles:
-        handles, labels = bottom.get_legend_handles_labels()
-        keep = labels.index(baseline_name)
-        bottom.legend([handles[keep]], [f"{baseline_name}: {edf[0]:.0f}"], loc="upper left")
     return fig
 
 
@@ -273,7 +171,9 @@ def _legend_of_path(
         kept = [(h, t) for h, t in zip(handles, labels, strict=True) if t not in names]
         handles, labels = [h for h, _ in kept], [t for _, t in kept]
     if handles:
-        fig.legend(handles, labels, loc="outside lower center", ncols=2 if narrow else 3)
+        ncols = 2 if narrow else 3
+        size = 7.5 if narrow else 8.5
+        fig.legend(handles, labels, loc="outside lower center", ncols=ncols, fontsize=size)
 
 
 @styled
@@ -307,7 +207,8 @@ def plot_cv(
     alpha_min, alpha_1se : float, optional
         Penalties to mark: that of the smallest error, and that of the one-standard-error rule.
     fold_scores : array, shape (folds, k), optional
-        Error of each fold, drawn as thin lines.
+        Error of each fold, drawn as thin lines that are moved to start at the mean curve: what
+        counts is how a fold's error changes along the penalty, not how hard the fold is.
     ylabel : str
         What the error is, with its unit.
     title : str, optional
@@ -335,6 +236,7 @@ def plot_cv(
     order = np.argsort(place(alphas), kind="stable")
     x = place(alphas)[order]
     mean, se = np.asarray(mean, dtype=float)[order], np.asarray(se, dtype=float)[order]
+    own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
     if baseline_mean is not None:
         if baseline_se is not None and np.isfinite(baseline_se):
@@ -349,9 +251,10 @@ def plot_cv(
         )
     first_live = 1 if place.has_infinity else 0
     if fold_scores is not None:
-        scores = np.atleast_2d(np.asarray(fold_scores, dtype=float))[:, order]
-        for i, fold in enumerate(scores):
-            name = "single folds" if i == 0 else "_"
+        folds = np.atleast_2d(np.asarray(fold_scores, dtype=float))[:, order]
+        folds = folds - folds[:, :1] + mean[0]
+        for i, fold in enumerate(folds):
+            name = "single folds, moved to a common start" if i == 0 else "_"
             ax.plot(x[first_live:], fold[first_live:], color="#b0b0b0", linewidth=0.7, label=name)
     ax.errorbar(
         x,
@@ -368,13 +271,34 @@ def plot_cv(
     dress(ax, title, "", ylabel)
     narrow = width_of(fig) < 5
     place.dress(ax, narrow)
-    _mark_choices((ax,), place, alpha_min, alpha_1se, (), "smallest error")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(
-        handles,
-        labels,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.2 if not narrow else -0.24),
-        ncols=1 if narrow else 3,
-    )
+    mark_choices((ax,), place, alpha_min, alpha_1se, (), "smallest error")
+    _limit_height(ax, mean, se, baseline_mean, baseline_se)
+    legend(fig, ax, below=own, ncols=3, order=("network, mean over folds ± 1 s.e.",))
     return fig
+
+
+def _limit_height(
+    ax: "Axes",
+    mean: np.ndarray,
+    se: np.ndarray,
+    baseline_mean: float | None,
+    baseline_se: float | None,
+) -> None:
+    """Cut off errors far above the best, which would flatten the part of the curve that matters."""
+    spread = np.where(np.isfinite(se), se, 0.0)
+    best = int(np.nanargmin(mean))
+    low, high = np.nanmin(mean - spread), np.nanmax(mean + spread)
+    usual = mean[best] + spread[best]
+    if baseline_mean is not None:
+        band = baseline_se if baseline_se is not None and np.isfinite(baseline_se) else 0.0
+        low, usual = min(low, baseline_mean - band), max(usual, baseline_mean + band)
+        high = max(high, baseline_mean + band)
+    low = max(low, mean[best] - 2 * spread[best]) if spread[best] > 0 else low
+    ceiling = usual + 1.5 * (usual - low)
+    if high > ceiling:
+        high = ceiling
+        text = f"▲ up to {np.nanmax(mean):.4g}"
+        if np.nanmax(mean) > ceiling:
+            ax.annotate(text, (0.99, 0.97), xycoords="axes fraction", ha="right", va="top")
+    pad = 0.06 * (high - low) if high > low else 0.5
+    ax.set_ylim(low - pad, high + pad)

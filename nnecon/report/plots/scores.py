@@ -9,11 +9,14 @@ from nnecon.exceptions import DataError
 from nnecon.report.plots.style import (
     BASELINE,
     GREEN,
+    NARROW,
     NETWORK,
     PURPLE,
     dress,
+    legend,
     one_axes,
     styled,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def plot_comparison(
     frame : DataFrame
         One row per score, one column per model; positive numbers, less is better.
     reference : str, optional
-        The model that is one; the last column by default.
+        The model to compare with; the last column by default.
     xlabel : str, optional
         Label of the axis.
     title : str, optional
@@ -60,7 +63,7 @@ def plot_comparison(
     >>> frame = pd.DataFrame({"network": [2.9], "OLS": [3.1]}, index=["RMSE, cross-validated"])
     >>> fig = plot_comparison(frame)
     >>> [text.get_text() for text in fig.axes[0].texts]
-    ['2.900 against 3.100 (−6.5%)']
+    ['2.900 (−6.5%)']
     """
     reference = str(frame.columns[-1]) if reference is None else reference
     if reference not in frame.columns:
@@ -70,37 +73,48 @@ def plot_comparison(
     if (base <= 0).any() or (others < 0).any(axis=None):
         row = (base <= 0).idxmax() if (base <= 0).any() else (others < 0).any(axis=1).idxmax()
         raise DataError(f"scores must be positive to be compared as ratios; row {row!r} is not")
-    ratios = others.div(base, axis=0)
-    rows = len(frame)
-    fig, ax = one_axes(ax, fig, figsize or (7.2, 1.35 + 0.5 * rows))
+    change = 100 * (others.div(base, axis=0) - 1)
+    rows, own = len(frame), ax is None
+    fig, ax = one_axes(ax, fig, figsize or (7.2, 1.35 + 0.6 * rows))
     place = np.arange(rows, dtype=float)
-    ax.axvline(1, color=BASELINE, linestyle="--", linewidth=1.4, label=f"{reference} = 1")
-    offsets = np.linspace(-0.18, 0.18, others.shape[1]) if others.shape[1] > 1 else [0.0]
-    for j, (name, values) in enumerate(ratios.items()):
+    ax.axvline(0, color=BASELINE, linestyle="--", linewidth=1.4, label=reference)
+    offsets = np.linspace(-0.22, 0.22, others.shape[1]) if others.shape[1] > 1 else [0.0]
+    for j, (name, values) in enumerate(change.items()):
         color, marker = _MARKS[j % len(_MARKS)]
         y = place + offsets[j]
-        ax.hlines(y, 1, values, color=color, linewidth=1.4)
-        ax.plot(values, y, marker, color=color, markersize=7, label=str(name))
-        for at, ratio, score, ref in zip(y, values, others[name], base, strict=True):
-            if np.isfinite(ratio):
-                change = f"{100 * (ratio - 1):+.1f}%".replace("-", "−")
-                text = f"{_short(score)} against {_short(ref)} ({change})"
+        ax.hlines(y, 0, values, color=color, linewidth=1.4)
+        ax.plot(values, y, marker, linestyle="none", color=color, markersize=7, label=str(name))
+        for at, value, score in zip(y, values, others[name], strict=True):
+            if np.isfinite(value):
+                side = -1 if value < 0 else 1
                 ax.annotate(
-                    text,
-                    (1.02, at),
-                    xycoords=("axes fraction", "data"),
+                    f"{_short(score)} ({value:+.1f}%)".replace("-", "−"),
+                    (value, at),
+                    xytext=(7 * side, 0),
+                    textcoords="offset points",
+                    ha="right" if side < 0 else "left",
                     va="center",
                     fontsize=8.5,
-                    annotation_clip=False,
                 )
-    reach = max(0.05, 1.15 * float(np.nanmax(np.abs(ratios.to_numpy() - 1), initial=0.0)))
-    ax.set_xlim(1 - reach, 1 + reach)
-    xlabel = xlabel or f"Score relative to {reference} (left of the line: better)"
-    dress(ax, title, xlabel, "", grid="x")
-    ax.set_yticks(place, [str(label) for label in frame.index])
-    ax.set_ylim(rows - 0.45, -0.55)
+    narrow = width_of(fig) < NARROW
+    room = 2.6 if narrow else 1.8
+    reach = room * max(2.0, float(np.nanmax(np.abs(change.to_numpy()), initial=0.0)))
+    ax.set_xlim(-reach, reach)
+    label = xlabel or f"Difference from {reference} in percent (to the left: better)"
+    dress(ax, title, label, "", grid="x")
+    if narrow:
+        ax.set_yticks([])
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        box = {"fontsize": 8.5, "bbox": white}
+        for at, (row, score) in zip(place, base.items(), strict=True):
+            text = f"{row} ({reference}: {_short(score)})"
+            ax.text(0.01, at - 0.28, text, transform=ax.get_yaxis_transform(), **box)
+    else:
+        names = [f"{row}\n{reference}: {_short(score)}" for row, score in base.items()]
+        ax.set_yticks(place, names)
+    ax.set_ylim(rows - 0.45, -0.75 if narrow else -0.55)
     ax.tick_params(axis="y", size=0)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    legend(fig, ax, below=own)
     return fig
 
 

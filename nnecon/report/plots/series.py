@@ -17,6 +17,7 @@ from nnecon.report.plots.style import (
     as_date,
     dress,
     format_dates,
+    legend,
     mark_missing,
     new_figure,
     one_axes,
@@ -82,6 +83,7 @@ def plot_fit(
     'growth (percent)'
     """
     same_length(index=index, endog=endog, fitted=fitted, baseline=baseline)
+    own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
     label = f"{name} ({units})" if name and units else name or units
     dates = time_axis(index)
@@ -98,12 +100,7 @@ def plot_fit(
         dress(ax, title, "", label)
         format_dates(ax)
         ax.margins(x=0.01)
-    handles, labels = ax.get_legend_handles_labels()
-    if ax.figure is fig and len(fig.axes) == 1:
-        columns = 2 if width_of(fig) < NARROW else 4
-        fig.legend(handles, labels, loc="outside lower center", ncols=columns)
-    else:
-        ax.legend(handles, labels, loc="best")
+    legend(fig, ax, below=own, order=("actual", "network", baseline_name))
     return fig
 
 
@@ -230,11 +227,17 @@ def plot_residuals(
     first.axhline(0, color=GREY, linewidth=0.8)
     if dates is None:
         first.plot(fitted, resid, "o", markersize=3, color=NETWORK, alpha=0.7)
-        dress(first, "Against fitted values", f"Fitted ({units})" if units else "Fitted", unit)
+        dress(
+            first,
+            "Against fitted values",
+            f"Fitted ({units})" if units else "Fitted",
+            unit,
+            weight="normal",
+        )
     else:
         _shade(first, index, dates, recessions or ())
         first.plot(*_with_gaps(index, dates, resid), color=NETWORK, linewidth=1.0)
-        dress(first, "Over time", "", unit)
+        dress(first, "Over time", "", unit, weight="normal")
         format_dates(first)
         first.margins(x=0.01)
     scale = resid.std()
@@ -243,7 +246,13 @@ def plot_residuals(
         _quantiles(third, resid / scale)
         if dates is None:
             fourth.plot(fitted, np.sqrt(np.abs(resid / scale)), "o", markersize=3, alpha=0.7)
-            dress(fourth, "Scale against fitted values", "Fitted", "√|standardised residual|")
+            dress(
+                fourth,
+                "Scale against fitted values",
+                "Fitted",
+                "√|standardised residual|",
+                weight="normal",
+            )
         else:
             _autocorrelation(fourth, resid, max_lags)
     else:
@@ -260,7 +269,7 @@ def _histogram(ax: "Axes", resid: np.ndarray, unit: str) -> None:
     ax.plot(grid, density, color=NETWORK, label="normal density")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * 1.18)
-    dress(ax, "Distribution", unit, "Density", grid="y")
+    dress(ax, "Distribution", unit, "Density", grid="y", weight="normal")
     ax.legend(loc="upper right")
 
 
@@ -270,7 +279,7 @@ def _quantiles(ax: "Axes", standardised: np.ndarray) -> None:
     reach = [theory[0], theory[-1]]
     ax.plot(reach, reach, color=GREY, linewidth=1)
     ax.plot(theory, np.sort(standardised), "o", markersize=3, color=NETWORK, alpha=0.8)
-    dress(ax, "Normal quantiles", "Normal quantile", "Standardised residual")
+    dress(ax, "Normal quantiles", "Normal quantile", "Standardised residual", weight="normal")
 
 
 def _autocorrelation(ax: "Axes", resid: np.ndarray, max_lags: int | None) -> None:
@@ -285,4 +294,4 @@ def _autocorrelation(ax: "Axes", resid: np.ndarray, max_lags: int | None) -> Non
     ax.axhline(0, color=DATA, linewidth=0.8)
     reach = max(0.3, 1.15 * np.abs(acf).max())
     ax.set_ylim(-reach, reach)
-    dress(ax, "Autocorrelation", "Lag (band: ± 1.96/√n)", "Correlation")
+    dress(ax, "Autocorrelation", "Lag (band: ± 1.96/√n)", "Correlation", weight="normal")

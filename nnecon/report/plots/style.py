@@ -6,7 +6,8 @@ survive a grey printer, every series also has its own line style or marker.
 
 import functools
 import io
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -73,9 +74,12 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 def new_figure(fig: "Figure | None", figsize: tuple[float, float]) -> "Figure":
     """Give the caller's figure, or one of our own that pyplot does not know."""
+    from matplotlib.figure import Figure
+
+    if isinstance(fig, Figure) and fig.get_layout_engine() is None:
+        fig.set_layout_engine("constrained")
     if fig is not None:
         return fig
-    from matplotlib.figure import Figure
 
     return Figure(figsize=figsize, layout="constrained")
 
@@ -90,19 +94,56 @@ def one_axes(
     return fig, fig.add_subplot()
 
 
-def dress(ax: "Axes", title: str | None, xlabel: str, ylabel: str, grid: str = "both") -> None:
-    """Set the texts, the grid and the ticks.
+def dress(
+    ax: "Axes",
+    title: str | None,
+    xlabel: str,
+    ylabel: str,
+    grid: str = "both",
+    weight: str = "bold",
+) -> None:
+    """Set the texts, the grid and the ticks; labels longer than their axis are wrapped.
 
     Ticks are set explicitly since matplotlib makes them while drawing, after the style is gone.
     """
+    box = ax.get_position()
+    inches = ax.figure.bbox.width / ax.figure.dpi, ax.figure.bbox.height / ax.figure.dpi
     if title:
-        ax.set_title(title)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+        ax.set_title(title, fontweight=weight)
+    ax.set_xlabel(_wrap(xlabel, box.width * inches[0] * 1.1))
+    ax.set_ylabel(_wrap(ylabel, box.height * inches[1] * (0.85 if inches[1] < 3.6 else 1.0)))
     ax.set_axisbelow(True)
     ax.grid(True, axis=grid, color=GRID, linewidth=0.6, linestyle="-", alpha=1.0)
     ax.tick_params(which="major", size=3, width=0.7, color="#444444", labelsize=8.5)
     ax.tick_params(which="minor", size=0)
+
+
+def _wrap(label: str, inches: float) -> str:
+    """Break a label of nine-point type into lines of at most so many inches."""
+    width = max(12, int(inches / 0.077))
+    return "\n".join("\n".join(textwrap.wrap(part, width)) for part in label.split("\n"))
+
+
+def legend(
+    fig: "Figure", ax: "Axes", below: bool, ncols: int = 4, order: Sequence[str] = ()
+) -> None:
+    """Write the legend, below the chart where the figure is ours and inside the axes otherwise.
+
+    Entries come in ``order``, then the others as they were drawn; columns are dropped until the
+    entries fit the width.
+    """
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    rank = {name: i for i, name in enumerate(order)}
+    pairs = sorted(zip(labels, handles, strict=True), key=lambda p: rank.get(p[0], len(rank)))
+    labels, handles = [p[0] for p in pairs], [p[1] for p in pairs]
+    if not below:
+        ax.legend(handles, labels, loc="best")
+        return
+    needed = 0.063 * max(len(label) for label in labels) + 0.5
+    ncols = int(np.clip(width_of(fig) // needed, 1, min(ncols, len(labels))))
+    fig.legend(handles, labels, loc="outside lower center", ncols=ncols, columnspacing=1.5)
 
 
 def width_of(fig: "Figure") -> float:
