@@ -32,6 +32,7 @@ class Kernels(NamedTuple):
     residual_jacobian: Callable[..., tuple[jax.Array, jax.Array]]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
+    second_directional: Callable[..., jax.Array]
     squared_columns: Callable[..., jax.Array]
 
 
@@ -52,6 +53,16 @@ def kernels(network: Network, loss: Squared) -> Kernels:
         _, jacobian = gradients(params, inputs)
         return jnp.sum((jacobian * roots[:, None]) ** 2, axis=0)
 
+    def second_directional(params, direction, inputs, roots):
+        def along(step):
+            return values(params + step * direction, inputs)
+
+        def slope(step):
+            return jax.jvp(along, (step,), (jnp.ones_like(step),))[1]
+
+        zero = jnp.zeros((), inputs.dtype)
+        return jax.jvp(slope, (zero,), (jnp.ones_like(zero),))[1] * roots
+
     def bending(params, inputs, residual, roots):
         return network.curvature(params, inputs, residual * roots)
 
@@ -61,6 +72,7 @@ def kernels(network: Network, loss: Squared) -> Kernels:
         residual_jacobian=jax.jit(jax.vmap(residual_jacobian, in_axes=(0, None, None, 0))),
         value_gradient=jax.jit(jax.value_and_grad(mean_loss)),
         bending=jax.jit(jax.vmap(bending, in_axes=(0, None, 0, 0))),
+        second_directional=jax.jit(jax.vmap(second_directional, in_axes=(0, 0, None, 0))),
         squared_columns=jax.jit(squared_columns),
     )
 

@@ -1,12 +1,16 @@
 r"""Levenberg-Marquardt for penalised, weighted sums of squares, many chains at a time.
 
 Each step solves :math:`(J'WJ + \alpha D + \lambda S)\delta = -\nabla F` with Marquardt's scaling
-:math:`S` (the largest diagonal of the first matrix so far) and Nielsen's rule for
+:math:`S` (a slowly forgetting maximum of the diagonal of the first matrix) and Nielsen's rule for
 :math:`\lambda` (Madsen, Nielsen and Tingleff, 2004). A batch holds one lane a chain; a lane
 that has solved its problem goes on to its next penalty while the others work, so that one compiled
 call serves all of them. Without a penalty the step comes from a QR factorisation of the Jacobian
-instead of the normal equations, whose condition number is the square (Bjorck, 1996).
+instead of the normal equations, whose condition number is the square (Bjorck, 1996), and is corrected by
+geodesic acceleration, which keeps it within the region where the model is nearly linear
+(Transtrum and Sethna, 2012).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,12 +19,24 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Trace
 
 NEEDS = "a loss with a residual form"
 
+MEMORY = 0.5
+"""Share of a parameter's scaling that survives a step. Marquardt's running maximum (1.0) never
+leaves a canyon whose scale changes (NIST's MGH10); none at all (0.0) forgets where it came from."""
+
 GAUSS_NEWTON_STEPS = 3
 """After so many iterations on a cold start, and at once on a warm one, the exact Hessian is used:
 where residuals are large, Gauss-Newton steps converge linearly and Newton steps quadratically."""
 
 
-def _normal_step(state: "_Lanes", on: np.ndarray) -> np.ndarray:
+class _Step(NamedTuple):
+    """Steps of some lanes (l, k), the decrease they promise (l,), and whether to try them (l,)."""
+
+    delta: np.ndarray
+    promised: np.ndarray
+    allowed: np.ndarray
+
+
+def _normal_step(state: "_Lanes", on: np.ndarray) -> _Step:
     """Solve the damped normal equations of the lanes ``on``."""
     matrix = state.gram[on].copy()
     k = matrix.shape[-1]
@@ -39,28 +55,36 @@ def _normal_step(state: "_Lanes", on: np.ndarray) -> np.ndarray:
             delta[uphill] = np.linalg.solve(matrix[uphill], downhill[uphill])
     else:
         delta = np.linalg.solve(matrix, downhill)
-    return delta[..., 0]
+    delta = delta[..., 0]
+    return _Step(delta, state.promise(delta, on), np.ones(len(on), dtype=bool))
 
 
-def _qr_step(state: "_Lanes", on: np.ndarray) -> np.ndarray:
-    """Solve the damped least-squares problem of the lanes ``on`` by QR of the scaled Jacobian."""
+def _qr_step(state: "_Lanes", on: np.ndarray) -> _Step:
+    """Solve the damped least-squares problem of the lanes ``on`` by QR of the scaled Jacobian.
+
+    The second-order correction of the step (geodesic acceleration) has to be small beside it.
+    """
     scale = np.sqrt(state.scaling[on])
-    k = scale.shape[-1]
-    diagonal = np.eye(k)
+    diagonal = np.eye(scale.shape[-1])
     damped = np.sqrt(state.damping[on])[:, None, None] * diagonal
-    penalty = (np.sqrt(state.ridge[on]) / scale)[:, :, None] * diagonal
+    root = np.sqrt(state.ridge[on])
+    penalty = (root / scale)[:, :, None] * diagonal
     stacked = np.concatenate([state.jacobian[on] / scale[:, None, :], penalty, damped], axis=1)
-    right = np.concatenate(
-        [
-            state.residual[on],
-            np.sqrt(state.ridge[on]) * state.params[on],
-            np.zeros_like(scale),
-        ],
-        axis=1,
-    )
     q, r = np.linalg.qr(stacked)
-    solved = np.linalg.solve(r, np.swapaxes(q, 1, 2) @ right[..., None])[..., 0]
-    return -solved / scale
+
+    def solve(residual: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        right = np.concatenate([residual, pull, np.zeros_like(scale)], axis=1)
+        return -np.linalg.solve(r, np.swapaxes(q, 1, 2) @ right[..., None])[..., 0]
+
+    velocity = solve(state.residual[on], root * state.params[on])
+    delta = velocity / scale
+    bend = state.second_directional(delta, on)
+    known = np.isfinite(bend).all(axis=1)
+    bend[~known] = 0.0
+    acceleration = 0.5 * solve(bend, np.zeros_like(scale))
+    size = np.linalg.norm(velocity, axis=1)
+    allowed = known & (2.0 * np.linalg.norm(acceleration, axis=1) <= 0.75 * size)
+    return _Step(delta + acceleration / scale, state.promise(delta, on), allowed)
 
 
 class _Lanes:
@@ -100,6 +124,19 @@ class _Lanes:
         inputs = self.objective.inputs
         return np.asarray(self.kernels.bending(self.params, inputs, self.residual, self.roots))[on]
 
+    def second_directional(self, delta: np.ndarray, on: np.ndarray) -> np.ndarray:
+        """Second derivatives of the residuals along ``delta``, shape (l, n)."""
+        every = np.zeros_like(self.params)
+        every[on] = delta
+        inputs = self.objective.inputs
+        bend = self.kernels.second_directional(self.params, every, inputs, self.roots)
+        return np.array(bend)[on]
+
+    def promise(self, delta: np.ndarray, on: np.ndarray) -> np.ndarray:
+        """Decrease of the objective that the quadratic model promises for damped steps."""
+        damped = self.damping[on, None] * self.scaling[on] * delta
+        return 0.5 * (delta * (damped - self.gradient[on])).sum(axis=1)
+
     def objective_at(self, residual: np.ndarray, params: np.ndarray) -> np.ndarray:
         """Objective of every lane."""
         return 0.5 * ((residual**2).sum(axis=1) + (self.ridge * params**2).sum(axis=1))
@@ -111,7 +148,9 @@ class _Lanes:
             np.swapaxes(self.jacobian[on], 1, 2) @ self.residual[on][..., None]
         )[..., 0] + ridge * self.params[on]
         diagonal = np.diagonal(self.gram[on], axis1=1, axis2=2) + ridge
-        self.scaling[on] = np.maximum(self.scaling[on], np.where(diagonal > 0, diagonal, 1e-300))
+        self.scaling[on] = np.maximum(
+            MEMORY * self.scaling[on], np.where(diagonal > 0, diagonal, 1e-300)
+        )
         self.value[on] = self.objective_at(self.residual, self.params)[on]
 
     def certificates(self) -> np.ndarray:
@@ -183,14 +222,12 @@ def levenberg_marquardt(
 def _iterate(state: _Lanes, step, options: Options) -> None:
     """One damped Gauss-Newton step of every living lane, then hand finished lanes on."""
     on = np.flatnonzero(state.alive)
-    delta = step(state, on)
-    damped = state.damping[on, None] * state.scaling[on] * delta
-    promised = 0.5 * (delta * (damped - state.gradient[on])).sum(axis=1)
+    delta, promised, allowed = step(state, on)
     trial = state.params.copy()
     trial[on] += delta
     residual, jacobian = state.evaluate(trial)
     value = state.objective_at(residual, trial)[on]
-    usable = np.isfinite(value) & np.isfinite(jacobian[on]).all(axis=(1, 2))
+    usable = allowed & np.isfinite(value) & np.isfinite(jacobian[on]).all(axis=(1, 2))
     gain = np.where(usable, state.value[on] - value, -np.inf)
     ratio = gain / np.where(promised > 0, promised, 1e-300)
     better = usable & (gain >= 0) & (promised > 0)
@@ -206,13 +243,13 @@ def _iterate(state: _Lanes, step, options: Options) -> None:
     certificates = state.certificates()
     moved = np.abs(delta).max(axis=1) > 1e-15 * np.abs(state.params[on]).max(axis=1)
     for place, lane in enumerate(on):
-        allowed = options.first if state.position[lane] == 0 else options.later
+        limit = options.first if state.position[lane] == 0 else options.later
         done = (
             certificates[lane] < options.gradient
             or (better[place] and small[place])
             or not moved[place]
             or state.damping[lane] > 1e25
-            or state.iterations[lane] >= allowed
+            or state.iterations[lane] >= limit
         )
         if done:
             state.finish_problem(lane, certificates[lane])
