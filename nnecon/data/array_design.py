@@ -1,16 +1,17 @@
 """A design that comes from arrays, series or frames, without a formula."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nnecon.data.expressions import suggestion
 from nnecon.data.formula_design import describe_values
 from nnecon.data.frames import check_finite, clean_column
 from nnecon.data.regressors import Regressor
 from nnecon.data.sample import Sample, check_missing_option, constant_column, in_time_order
+from nnecon.data.storage import State
+from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import check_order, label_text, listing
 from nnecon.exceptions import DataError, ForecastError
 
@@ -70,6 +71,35 @@ class ArraySource:
             for name, moves in zip(names, varies, strict=True)
             if moves
         )
+
+    def state(self) -> State:
+        """Numbers of the kept rows, names and options."""
+        sample = self.sample
+        meta = {
+            "kind": "arrays",
+            "missing": self.missing,
+            "named": self.named,
+            "endog_name": sample.endog_name,
+            "exog_names": list(sample.exog_names),
+        }
+        return meta, {"endog": sample.endog, "exog": sample.exog, "rows": sample.rows}
+
+    @classmethod
+    def from_state(
+        cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], index: pd.Index
+    ) -> "ArraySource":
+        """Build from what :meth:`state` gave; rows that were dropped come back as missing."""
+        rows, n = arrays["rows"], len(index)
+        endog = np.full(n, np.nan)
+        exog = np.full((n, arrays["exog"].shape[1]), np.nan)
+        endog[rows], exog[rows] = arrays["endog"], arrays["exog"]
+        source = cls(
+            pd.Series(endog, index, name=meta["endog_name"]),
+            pd.DataFrame(exog, index, columns=meta["exog_names"]),
+            "drop",
+        )
+        source.named, source.missing = meta["named"], meta["missing"]
+        return source
 
     @staticmethod
     def _keep(

@@ -1,14 +1,17 @@
 """Values of factors, and what is refused about them, each by column and row."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nnecon.data.expressions import TIME_OPERATORS, Expression
-from nnecon.data.formula import HELPERS, Factor, Matrix, categorical_labels
+from nnecon.data.expressions import CALL_PREFIX, Expression
+from nnecon.data.formula import HELPERS
 from nnecon.data.frames import Table, check_finite
+from nnecon.data.matrix import Factor, Matrix, categorical_labels
+from nnecon.data.syntax import is_elementwise
 from nnecon.data.time_axis import label_text, listing
 from nnecon.exceptions import DataError, ForecastError, FormulaError
 
@@ -64,6 +67,17 @@ def _numbers(raw: Any, label: str) -> np.ndarray:
         return array.astype(float)
     except (TypeError, ValueError):
         raise DataError(f"{label!r} holds values that are no numbers") from None
+
+
+def check_dates(factor: Factor) -> None:
+    """Refuse dates, which patsy would take as one category a date."""
+    if "C" not in factor.expression.calls and any(
+        isinstance(level, pd.Period | np.datetime64 | datetime.date) for level in factor.levels
+    ):
+        raise DataError(
+            f"{factor.label!r} holds dates, which are no regressor; use a number such as "
+            f"{factor.label}.dt.year, or C({factor.label}) for one category a date"
+        )
 
 
 def _codes(factor: Factor, raw: Any, index: pd.Index) -> np.ndarray:
@@ -190,24 +204,41 @@ def check_across_rows(factor: Factor, inputs: Mapping[str, pd.Series]) -> None:
     alone and must give the same values.
     """
     expression = factor.expression
-    plain = not set(expression.calls) - {*HELPERS, *TIME_OPERATORS}
-    if plain and "." not in expression.code.replace("np.", ""):
+    if is_elementwise(expression.code, {CALL_PREFIX + name for name in HELPERS}):
         return
-    n = min(len(column) for column in inputs.values())
-    if n < 2 or factor.kind != "numerical":
+    n = len(next(iter(inputs.values())))
+    if n < 2:
         return
-    half = slice(n // 2, n)
-    whole = _numbers(factor.value(inputs), factor.label)
-    alone = _numbers(
-        factor.value({name: column.iloc[half] for name, column in inputs.items()}), factor.label
-    )
-    same = np.shape(whole)[:1] == (n,) and np.shape(alone)[:1] == (n - n // 2,)
-    if not same or not np.allclose(whole[half], alone, rtol=1e-9, atol=0.0, equal_nan=True):
+    half = np.arange(n // 2, n)
+    if factor.kind == "categorical":
+        # true or false may agree by chance, so some rows are evaluated one by one
+        parts = [half, *np.linspace(0, n - 1, min(n, 8)).astype(int)[:, None]]
+    else:
+        parts = [half]
+    whole = _comparable(factor, inputs)
+    same = np.shape(whole)[:1] == (n,)
+    for rows in parts if same else ():
+        alone = _comparable(factor, {name: column.iloc[rows] for name, column in inputs.items()})
+        same &= np.shape(alone)[:1] == (len(rows),) and _agree(whole[rows], alone)
+    if not same:
         raise FormulaError(
             f"{expression.label!r} takes values from other rows, so it would mean something else "
             "on new rows; use lag(), diff(), center() or standardize(), or make it a column of the "
             "data first"
         )
+
+
+def _comparable(factor: Factor, inputs: Mapping[str, pd.Series]) -> np.ndarray:
+    raw = factor.value(inputs)
+    if factor.kind == "categorical":
+        return np.asarray(pd.Series(categorical_labels(raw)).astype(str), dtype=object)
+    return _numbers(raw, factor.label)
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> bool:
+    if a.dtype == object:
+        return bool(np.array_equal(a, b))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-9, atol=0.0, equal_nan=True))
 
 
 def kept_rows(
@@ -298,8 +329,8 @@ def check_new(
                 needed, column = _first_absent(union, atom, int(places[row]))
                 raise ForecastError(
                     f"{atom.label} at {where} needs {column!r} at {', '.join(needed)}, which "
-                    "neither the estimation data nor the new rows hold; new rows must follow on from the "
-                    "data: supply these periods"
+                    "neither the estimation data nor the new rows hold; new rows must follow on "
+                    "from the data: supply these periods"
                 )
         raise ForecastError(f"{factor.label!r} is missing at row {where} of the new rows")
 

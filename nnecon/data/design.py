@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.array_design import ArraySource
-from nnecon.data.expressions import suggestion
-from nnecon.data.formula import bindings_to_state, caller_namespace
 from nnecon.data.formula_design import FormulaSource
 from nnecon.data.frames import as_frame
+from nnecon.data.names import caller_namespace
 from nnecon.data.regressors import Regressor
 from nnecon.data.sample import Sample, align_values
-from nnecon.data.storage import pack_index, pack_values, unpack_index, unpack_values
+from nnecon.data.storage import pack_index, unpack_index
+from nnecon.data.syntax import suggestion
 from nnecon.exceptions import DataError, SpecificationError
 
 __all__ = ["Design", "Regressor", "Sample", "caller_namespace"]
@@ -304,37 +304,8 @@ class Design:
         be passed to :meth:`from_state`.
         """
         index, arrays = pack_index(self._index, "index")
-        source = self._source
-        if isinstance(source, ArraySource):
-            sample = source.sample
-            arrays |= {"endog": sample.endog, "exog": sample.exog, "rows": sample.rows}
-            meta = {
-                "kind": "arrays",
-                "index": index,
-                "missing": source.missing,
-                "named": source.named,
-                "endog_name": sample.endog_name,
-                "exog_names": list(sample.exog_names),
-            }
-            return meta, arrays
-        plain, functions = bindings_to_state(source.parsed.bindings)
-        columns = []
-        for j, (name, column) in enumerate(source.table.columns.items()):
-            described, held = pack_values(column, f"column.{j}")
-            columns.append([name, described])
-            arrays |= held
-        arrays["chosen"] = source.chosen
-        meta = {
-            "kind": "formula",
-            "index": index,
-            "formula": source.formula,
-            "missing": source.missing,
-            "drop_cols": list(source.drop_cols),
-            "columns": columns,
-            "bindings": plain,
-            "functions": functions,
-        }
-        return meta, arrays
+        meta, held = self._source.state()
+        return {**meta, "index": index}, {**arrays, **held}
 
     @classmethod
     def from_state(
@@ -373,47 +344,8 @@ class Design:
         held = dict(arrays)
         index = unpack_index(dict(meta["index"]), held, "index")
         if meta["kind"] == "arrays":
-            return cls._from_array_state(meta, held, index)
-        lacking = [name for name in meta["functions"] if name not in functions]
-        if lacking:
-            raise SpecificationError(
-                f"the saved formula calls {lacking[0]}(), a function of yours that a file cannot "
-                f"hold; pass it when loading: functions={{{lacking[0]!r}: {lacking[0]}}}"
-            )
-        frame = pd.DataFrame(
-            {
-                name: pd.Series(unpack_values(described, held, f"column.{j}").array, index)
-                for j, (name, described) in enumerate(meta["columns"])
-            },
-            index=index,
-        )
-        names = {**meta["bindings"], **functions}
-        source = FormulaSource(
-            meta["formula"],
-            frame,
-            held["chosen"],
-            meta["drop_cols"],
-            meta["missing"],
-            names,
-            trusted=trusted,
-        )
-        return cls(source, None, index)
-
-    @classmethod
-    def _from_array_state(
-        cls, meta: Mapping[str, Any], held: Mapping[str, np.ndarray], index: pd.Index
-    ) -> "Design":
-        rows, n = held["rows"], len(index)
-        endog = np.full(n, np.nan)
-        exog = np.full((n, held["exog"].shape[1]), np.nan)
-        endog[rows], exog[rows] = held["endog"], held["exog"]
-        source = ArraySource(
-            pd.Series(endog, index, name=meta["endog_name"]),
-            pd.DataFrame(exog, index, columns=meta["exog_names"]),
-            "drop",
-        )
-        source.named, source.missing = meta["named"], meta["missing"]
-        return cls(source, None, index)
+            return cls(ArraySource.from_state(meta, held, index), None, index)
+        return cls(FormulaSource.from_state(meta, held, index, functions, trusted), None, index)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # patsy's objects cannot be pickled, so the design is built again from its state

@@ -6,29 +6,16 @@ the expression as if it were a column. The rest sees only the rows at hand.
 """
 
 import ast
-import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
+from nnecon.data.lags import TIME_OPERATORS, call_periods
+from nnecon.data.syntax import parse, unknown_column
+from nnecon.exceptions import FormulaError
 
-from nnecon.exceptions import FormulaError, SpecificationError
-
-TIME_OPERATORS = ("lag", "diff", "dlog")
 CALL_PREFIX = "_call_"
 ATOM_PREFIX = "_atom_"
 COLUMN_PREFIX = "_column_"
-
-_PLAIN_NODES = (
-    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.Attribute,
-    ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.List, ast.Tuple,
-    ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
-)  # fmt: skip
-_SAFE_NUMPY = frozenset(
-    {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
-    | {"where", "clip", "round", "isin", "array", "linspace", "arange", "pi", "e"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +86,6 @@ class _Found:
     atoms: dict[str, Atom] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)
-
-
-def parse(code: str, formula: str) -> ast.Expression:
-    """Parse one factor, with an error that quotes it."""
-    try:
-        return ast.parse(code, mode="eval")
-    except SyntaxError as error:
-        raise FormulaError(
-            f"cannot read {code!r} in the formula {formula!r}: {error.msg}"
-        ) from None
 
 
 def take_apart(
@@ -203,6 +180,8 @@ class _Rewriter(ast.NodeTransformer):
                 f"time operator; turn it round: {name}({node.func.id}(...))"  # type: ignore[attr-defined]
             )
         reads = tuple(inner.found.columns.items())
+        if not reads and inner.found.bound:
+            raise unknown_column(inner.found.bound[0], self.columns, self.formula)
         if not reads:
             raise FormulaError(f"{label} names no column of the data")
         name = ATOM_PREFIX + _identifier(label)
@@ -259,139 +238,6 @@ class _Nested(ast.NodeTransformer):
         return self.outer.visit_Name(node)
 
 
-def call_periods(node: ast.Call, as_written: bool = False) -> tuple[ast.expr, int, int]:
-    """Read ``lag(x, first, last)``, ``diff(x, k)`` or ``dlog(x, k)`` with whole numbers in place.
-
-    Parameters
-    ----------
-    node : ast.Call
-        The call.
-    as_written : bool
-        Whether the user wrote it so; ``lag(x, 0)`` is then an error, and otherwise the start of a
-        range that was written out.
-
-    Returns
-    -------
-    argument, first, last
-        ``last == first`` where only one number is given.
-    """
-    name, label = node.func.id, ast.unparse(node)  # type: ignore[attr-defined]
-    allowed = ("first", "last") if name == "lag" else ("k",)
-    values: dict[str, int] = {}
-    for key, arg in zip(allowed, node.args[1:], strict=False):
-        values[key] = whole(arg, label)
-    for word in node.keywords:
-        key = "first" if name == "lag" and word.arg == "k" else word.arg
-        if key not in allowed or key in values:
-            raise FormulaError(f"{label}: unknown or repeated argument {word.arg!r}")
-        values[key] = whole(word.value, label)
-    if not node.args or len(node.args) > len(allowed) + 1:
-        usage = "lag(x, k) or lag(x, first, last)" if name == "lag" else f"{name}(x, k)"
-        raise FormulaError(f"{label}: write {usage}")
-    first = values.get(allowed[0], 1)
-    last = values.get("last", first)
-    if min(first, last) < 0:
-        raise FormulaError(
-            f"{label} asks for a lead; the future of a regressor is not known when forecasting, so "
-            "only lags of zero and more are taken; make it a column of the data if you mean it"
-        )
-    if first == 0 and (name != "lag" or (as_written and "last" not in values)):
-        raise FormulaError(f"{label}: the number of periods must be at least 1")
-    if last < first:
-        raise FormulaError(f"{label}: the last lag comes before the first; write the smaller first")
-    return node.args[0], first, last
-
-
-def expand_lags(code: str, lookup: Callable[[str], Any], formula: str) -> list[str]:
-    """Write a range of lags out, one expression a lag.
-
-    Parameters
-    ----------
-    code : str
-        One factor of a formula.
-    lookup : callable
-        Gives the value of a name in the caller's environment; raises KeyError where there is none.
-    formula : str
-        The whole formula, for messages.
-
-    Returns
-    -------
-    list of str
-        The factor itself where it holds no range.
-
-    Examples
-    --------
-    >>> expand_lags("lag(x, 1, p)", {"p": 3}.__getitem__, "y ~ lag(x, 1, p)")
-    ['lag(x, 1)', 'lag(x, 2)', 'lag(x, 3)']
-    """
-    tree = parse(code, formula)
-    calls = [node for node in ast.walk(tree) if is_time_call(node)]
-    if not calls:
-        return [code]
-    before = ast.dump(tree)
-    ranged = []
-    for call in calls:
-        _fill_in(call, lookup)
-        argument, first, last = call_periods(call, as_written=True)
-        if call.func.id == "lag":  # type: ignore[attr-defined]
-            written_as_range = len(call.args) + len(call.keywords) == 3
-            call.args, call.keywords = [argument, ast.Constant(first)], []
-            if written_as_range:
-                ranged.append((call, first, last))
-        elif call.keywords:
-            call.args, call.keywords = [argument, ast.Constant(first)], []
-    if not ranged:
-        return [code] if ast.dump(tree) == before else [ast.unparse(tree)]
-    if len(ranged) > 1:
-        raise FormulaError(
-            f"{code} holds two ranges of lags; write the combinations out, or join factors with ':'"
-        )
-    call, first, last = ranged[0]
-    written = []
-    for k in range(first, last + 1):
-        call.args[1] = ast.Constant(k)
-        written.append(ast.unparse(tree))
-    return written
-
-
-def is_time_call(node: ast.AST) -> bool:
-    """Tell whether a node calls lag, diff or dlog."""
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in TIME_OPERATORS
-    )
-
-
-def _fill_in(call: ast.Call, lookup: Callable[[str], Any]) -> None:
-    """Replace names of periods, ``lag(x, 1, p)``, by the numbers they stand for."""
-    for holder in [*call.args[1:], *(word.value for word in call.keywords)]:
-        if not isinstance(holder, ast.Name):
-            continue
-        try:
-            value = lookup(holder.id)
-        except KeyError:
-            continue
-        if isinstance(value, int | np.integer) and not isinstance(value, bool):
-            number = ast.Constant(int(value))
-            call.args = [number if arg is holder else arg for arg in call.args]
-            for word in call.keywords:
-                word.value = number if word.value is holder else word.value
-
-
-def whole(node: ast.expr, label: str) -> int:
-    """Read a whole number written in a formula."""
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        value = None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise FormulaError(
-            f"{label}: periods must be whole numbers, not {ast.unparse(node)}"
-        ) from None
-    return value
-
-
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
@@ -399,67 +245,3 @@ def _is_text(node: ast.expr) -> bool:
 def _identifier(text: str) -> str:
     # what is no letter or digit is spelt by its number, so that two texts never share a name
     return "".join(c if c.isascii() and c.isalnum() else f"_{ord(c)}_" for c in text)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Close matches and what there is, as the end of a message.
-
-    Examples
-    --------
-    >>> suggestion("unmp", ["unemp", "infl"])
-    "did you mean 'unemp'? The columns are: unemp, infl"
-    """
-    names = [str(column) for column in known]
-    folded = {column.lower(): column for column in reversed(names)}
-    close = difflib.get_close_matches(name.lower(), list(folded), n=2, cutoff=0.6)
-    shown = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
-    start = f"did you mean {' or '.join(repr(folded[c]) for c in close)}? " if close else ""
-    return f"{start}{'T' if start else 't'}he columns are: {shown}"
-
-
-def unknown_column(name: str, columns: Iterable[str], formula: str) -> FormulaError:
-    """The error for a name that is no column."""
-    return FormulaError(
-        f"unknown column {name!r} in the formula {formula!r}; {suggestion(name, columns)}"
-    )
-
-
-def check_safe(code: str, helpers: Collection[str], formula: str) -> None:
-    """Refuse an expression read from a file unless it only does arithmetic.
-
-    Allowed are names, numbers, strings, operators, the formula helpers, functions that the caller
-    passed, and NumPy's elementwise functions.
-
-    Raises
-    ------
-    SpecificationError
-        Names what is not allowed and how to allow it.
-
-    Examples
-    --------
-    >>> check_safe("np.log(x) + bs(z, 4)", {"bs"}, "y ~ ...")
-    """
-    tree = parse(code, formula)
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if not isinstance(node, _PLAIN_NODES):
-            raise SpecificationError(
-                f"the saved formula holds {ast.unparse(tree)!r}, which is more than arithmetic and "
-                "known functions, so it is not evaluated; build the model anew from its formula"
-            )
-        if isinstance(node, ast.Name) and node.id.startswith("_"):
-            raise SpecificationError(f"the saved formula uses the private name {node.id!r}")
-        if isinstance(node, ast.Attribute) and not (
-            isinstance(node.value, ast.Name)
-            and node.value.id in ("np", "numpy")
-            and node.attr in _SAFE_NUMPY
-        ):
-            raise SpecificationError(
-                f"the saved formula uses {ast.unparse(node)!r}, which is not one of NumPy's "
-                "elementwise functions, so it is not evaluated; build the model anew"
-            )
-        if isinstance(node, ast.Name) and id(node) in called and node.id not in helpers:
-            raise SpecificationError(
-                f"the saved formula calls {node.id}(), a function of yours that a file cannot "
-                f"hold; pass it when loading: functions={{{node.id!r}: {node.id}}}"
-            )

@@ -1,14 +1,10 @@
 """Formulas: the only door to patsy.
 
-patsy reads the formula, codes categories and names columns. Evaluation of factors and the assembly
-of the matrix are done here from what patsy found, because partial effects need the factors of every
-column: a column is a product of factor columns, and its derivative follows by the product rule.
+patsy reads the formula, codes categories and names columns. The matrix is assembled by
+:mod:`nnecon.data.matrix` from the layout that patsy found.
 """
 
-import builtins
-import sys
-import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +17,12 @@ from patsy.eval import EvalEnvironment, EvalFactor
 from patsy.infix_parser import ParseNode, Token
 from patsy.parse_formula import parse_formula
 
-from nnecon.data.expressions import (
-    CALL_PREFIX,
-    TIME_OPERATORS,
-    Expression,
-    check_safe,
-    expand_lags,
-    suggestion,
-    take_apart,
-    unknown_column,
-)
-from nnecon.data.transforms import StatefulTransform
-from nnecon.exceptions import FormulaError, NneconError, SpecificationError
+from nnecon.data.expressions import Expression, take_apart
+from nnecon.data.lags import TIME_OPERATORS, expand_lags
+from nnecon.data.matrix import Factor, Matrix, Piece
+from nnecon.data.names import Resolver
+from nnecon.data.syntax import check_safe, suggestion
+from nnecon.exceptions import FormulaError, NneconError
 
 HELPERS: dict[str, Any] = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__}
 STATEFUL = frozenset(
@@ -46,34 +36,6 @@ _EVALUATION_ERRORS = (
     TypeError,
     ValueError,
 )
-
-
-def caller_namespace(depth: int = 0) -> Mapping[str, Any]:
-    """Names that a function's caller sees.
-
-    Parameters
-    ----------
-    depth : int
-        Zero for the caller of the function that calls this one, one for the caller's caller, ...;
-        ``-1`` gives an empty namespace, as in statsmodels.
-
-    Returns
-    -------
-    mapping
-        Local names first, then global ones.
-
-    Examples
-    --------
-    >>> def model():
-    ...     return caller_namespace()["knots"]
-    >>> knots = [1.0, 2.0]
-    >>> model()
-    [1.0, 2.0]
-    """
-    if depth < 0:
-        return {}
-    frame = sys._getframe(depth + 2)
-    return {**frame.f_globals, **frame.f_locals}
 
 
 class _Factor(EvalFactor):
@@ -100,48 +62,6 @@ class _Factor(EvalFactor):
             name: column.astype(float) if column.dtype == np.int64 else column
             for name, column in data.items()
         }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
-    """One factor of the right-hand side, ready to be evaluated.
-
-    Attributes
-    ----------
-    expression : Expression
-        What it reads.
-    kind : {"numerical", "categorical"}
-        How it enters.
-    width : int
-        Number of columns of a numerical factor.
-    levels : tuple
-        Levels of a categorical factor, in order.
-    """
-
-    expression: Expression
-    kind: str
-    width: int
-    levels: tuple[Any, ...]
-    handle: Any
-    memory: Any
-
-    @property
-    def label(self) -> str:
-        """The factor as written."""
-        return self.expression.label
-
-    def value(self, inputs: Mapping[str, pd.Series]) -> Any:
-        """Evaluate on columns and atoms, all of the same rows."""
-        return evaluate(self.label, lambda: self.handle.eval(self.memory, inputs))
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A column's share of one factor: column ``column`` of it, or of its contrast matrix."""
-
-    factor: int
-    column: int
-    contrast: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +132,7 @@ def read_formula(
     if not isinstance(text, str):
         raise FormulaError(f"the formula must be a text such as 'y ~ x', not {text!r}")
     known = {str(column) for column in columns if isinstance(column, str)}
-    resolver = _Resolver(text, list(columns), names)
+    resolver = Resolver(text, list(columns), names, HELPERS)
     try:
         tree = parse_formula(text)
         side_count = len(tree.args)
@@ -220,7 +140,9 @@ def read_formula(
             raise FormulaError(
                 f"the formula {text!r} has no left-hand side; write 'endog ~ regressors'"
             )
-        model = ModelDesc.from_formula(_expanded(tree, resolver, text))
+        tree = _expanded(tree, resolver, text)
+        _check_removals(tree, text)
+        model = ModelDesc.from_formula(tree)
     except patsy.PatsyError as error:
         raise FormulaError(f"cannot read the formula {text!r}: {error.message}") from None
     codes = {f.code for terms in (model.lhs_termlist, model.rhs_termlist)
@@ -258,7 +180,7 @@ def _columns_of(expression: Expression) -> list[str]:
     return [*expression.columns.values(), *(c for atom in expression.atoms for c in atom.columns)]
 
 
-def _expanded(node: Any, resolver: "_Resolver", text: str) -> Any:
+def _expanded(node: Any, resolver: Resolver, text: str) -> Any:
     """Write ranges of lags out as sums, so that every operator of the formula language works."""
     if isinstance(node, Token) or not isinstance(node, ParseNode):
         return node
@@ -275,58 +197,27 @@ def _expanded(node: Any, resolver: "_Resolver", text: str) -> Any:
     return total
 
 
-class _Resolver:
-    """Finds what the names of a formula stand for and remembers what came from the caller."""
+def _check_removals(tree: Any, text: str) -> None:
+    """Refuse ``y ~ x - z`` where z is not in the formula: patsy would read it as ``y ~ x``."""
+    kept: set[str] = set()
+    removed: set[str] = set()
 
-    def __init__(self, text: str, columns: list[Any], names: Mapping[str, Any]) -> None:
-        self.text, self.columns, self.names = text, columns, names
-        self.bindings: dict[str, Any] = {}
-        self.namespace: dict[str, Any] = {}
-
-    def period(self, name: str) -> Any:
-        value = self.names[name]
-        self.bindings[name] = value
-        return value
-
-    def resolve(self, expression: Expression) -> None:
-        for name in expression.calls:
-            self.namespace[CALL_PREFIX + name] = self._function(name)
-        for name in expression.bound:
-            self.namespace[name] = self._value(name)
-
-    def _function(self, name: str) -> Any:
-        value = self.names.get(name)
-        if callable(value) and value is not HELPERS.get(name):
-            self.bindings[name] = value
+    def walk(node: Any, into: set[str]) -> None:
+        if node.type == "PYTHON_EXPR":
+            into.add(node.token.extra)
+        elif node.type == "-" and len(node.args) == 2:
+            walk(node.args[0], into)
+            walk(node.args[1], removed if into is kept else kept)
         else:
-            value = HELPERS.get(name, getattr(builtins, name, None))
-        if value is None:
-            if name in self.columns:
-                raise FormulaError(
-                    f"{name!r} is a column, not a function, in the formula {self.text!r}; "
-                    f"write {name}:(...) for an interaction"
-                )
-            helpers = ", ".join([*TIME_OPERATORS, *HELPERS])
-            raise FormulaError(
-                f"unknown function {name}() in the formula {self.text!r}; known are {helpers}, "
-                "NumPy's np.log and the like, and functions defined where the model is built"
-            )
-        maker = getattr(value, "__patsy_stateful_transform__", None)
-        return value if maker is None else StatefulTransform(name, maker)
+            for arg in node.args:
+                walk(arg, into)
 
-    def _value(self, name: str) -> Any:
-        if name in self.names:
-            value = self.names[name]
-            if value is not HELPERS.get(name) and value is not np:
-                self.bindings[name] = value
-            return value
-        if name in ("np", "numpy"):
-            return np
-        if name in HELPERS:
-            return HELPERS[name]
-        if hasattr(builtins, name):
-            return getattr(builtins, name)
-        raise unknown_column(name, self.columns, self.text)
+    walk(tree, kept)
+    for code in sorted(removed - kept):
+        raise FormulaError(
+            f"'- {code}' in the formula {text!r} takes away a term that is not there; for the "
+            f"difference of two variables write I(... - {code})"
+        )
 
 
 def check_bindings(parsed: ParsedFormula, n: int) -> None:
@@ -350,8 +241,10 @@ def check_bindings(parsed: ParsedFormula, n: int) -> None:
             )
 
 
-class Matrix:
-    """The right-hand side of a formula, memorised on the estimation data.
+def build_matrix(
+    parsed: ParsedFormula, inputs: Mapping[str, pd.Series], drop_cols: Sequence[str] = ()
+) -> Matrix:
+    """Let patsy memorise the estimation data and lay out the design.
 
     Parameters
     ----------
@@ -362,107 +255,50 @@ class Matrix:
     drop_cols : sequence of str
         Design columns to leave out.
     """
+    environment = EvalEnvironment([dict(parsed.namespace)])
 
-    def __init__(
-        self, parsed: ParsedFormula, inputs: Mapping[str, pd.Series], drop_cols: Sequence[str] = ()
-    ) -> None:
-        environment = EvalEnvironment([dict(parsed.namespace)])
-
-        def build() -> Any:
-            return patsy.design_matrix_builders(
-                [list(parsed.left), list(parsed.right)], lambda: iter([inputs]), environment
-            )
-
-        left, right = evaluate(parsed.text, build)
-        self.endog = self._factors(left)[0]
-        self.factors = self._factors(right)
-        names, pieces = _plan(right)
-        unknown = [name for name in drop_cols if name not in names]
-        if unknown:
-            raise FormulaError(
-                f"drop_cols names {unknown[0]!r}, which is no design column; "
-                f"{suggestion(unknown[0], names)}"
-            )
-        self.suffixes = _suffixes(right)
-        kept = [j for j, name in enumerate(names) if name not in set(drop_cols)]
-        if not kept:
-            raise FormulaError("no regressor is left after drop_cols")
-        self.names = tuple(names[j] for j in kept)
-        self.pieces = tuple(pieces[j] for j in kept)
-
-    @staticmethod
-    def _factors(info: Any) -> tuple[Factor, ...]:
-        return tuple(
-            Factor(
-                handle.expression,
-                found.type,
-                found.num_columns or 0,
-                tuple(found.categories or ()),
-                handle,
-                found.state,
-            )
-            for handle, found in info.factor_infos.items()
+    def build() -> Any:
+        return patsy.design_matrix_builders(
+            [list(parsed.left), list(parsed.right)], lambda: iter([inputs]), environment
         )
 
-    def uses(self, factor: int) -> bool:
-        """Tell whether any kept column contains the factor."""
-        return any(piece.factor == factor for column in self.pieces for piece in column)
-
-    def assemble(self, values: Sequence[np.ndarray], m: int) -> np.ndarray:
-        """Multiply factor values into the design matrix.
-
-        Parameters
-        ----------
-        values : sequence of ndarray
-            One a factor: numerical (m, width) float, categorical (m,) codes of levels.
-        m : int
-            Rows.
-
-        Returns
-        -------
-        ndarray, shape (m, p)
-        """
-        out = np.ones((m, len(self.pieces)), order="F")
-        for j, column in enumerate(self.pieces):
-            for piece in column:
-                out[:, j] *= _share(piece, values)
-        return np.ascontiguousarray(out)
-
-    def differentiate(
-        self, values: Sequence[np.ndarray], slopes: Mapping[int, np.ndarray], m: int
-    ) -> np.ndarray:
-        """Derivative of the design matrix when factors move.
-
-        Parameters
-        ----------
-        values : sequence of ndarray
-            As in :meth:`assemble`.
-        slopes : mapping of int to ndarray, shape (m, width)
-            Derivative of each moving factor.
-        m : int
-            Rows.
-
-        Returns
-        -------
-        ndarray, shape (m, p)
-        """
-        out = np.zeros((m, len(self.pieces)))
-        for j, column in enumerate(self.pieces):
-            for moving in column:
-                if moving.factor not in slopes:
-                    continue
-                share = slopes[moving.factor][:, moving.column].copy()
-                for piece in column:
-                    if piece is not moving:
-                        share *= _share(piece, values)
-                out[:, j] += share
-        return out
+    left, right = evaluate(parsed.text, build)
+    names, pieces = _plan(right)
+    unknown = [name for name in drop_cols if name not in names]
+    if unknown:
+        raise FormulaError(
+            f"drop_cols names {unknown[0]!r}, which is no design column; "
+            f"{suggestion(unknown[0], names)}"
+        )
+    kept = [j for j, name in enumerate(names) if name not in set(drop_cols)]
+    if not kept:
+        raise FormulaError("no regressor is left after drop_cols")
+    return Matrix(
+        endog=_factors(left)[0],
+        factors=_factors(right),
+        names=tuple(names[j] for j in kept),
+        pieces=tuple(pieces[j] for j in kept),
+    )
 
 
-def _share(piece: Piece, values: Sequence[np.ndarray]) -> np.ndarray:
-    if piece.contrast is None:
-        return values[piece.factor][:, piece.column]
-    return piece.contrast[values[piece.factor]]
+def _factors(info: Any) -> tuple[Factor, ...]:
+    suffixes = _suffixes(info)
+    return tuple(
+        Factor(
+            expression=handle.expression,
+            kind=found.type,
+            width=found.num_columns or 0,
+            levels=tuple(found.categories or ()),
+            suffixes=tuple(suffixes[handle]),
+            compute=_computation(handle, found.state),
+        )
+        for handle, found in info.factor_infos.items()
+    )
+
+
+def _computation(handle: _Factor, memory: Any) -> Callable[[Mapping[str, pd.Series]], Any]:
+    label = handle.expression.label
+    return lambda inputs: evaluate(label, lambda: handle.eval(memory, inputs))
 
 
 def _plan(info: Any) -> tuple[list[str], list[tuple[Piece, ...]]]:
@@ -488,14 +324,14 @@ def _plan(info: Any) -> tuple[list[str], list[tuple[Piece, ...]]]:
     return list(info.column_names), pieces
 
 
-def _suffixes(info: Any) -> list[list[str]]:
+def _suffixes(info: Any) -> dict[Any, list[str]]:
     """How patsy writes the levels of every factor, over all the terms it enters."""
     out: dict[Any, list[str]] = {factor: [] for factor in info.factor_infos}
     for codings in info.term_codings.values():
         for subterm in codings:
             for factor, coding in subterm.contrast_matrices.items():
                 out[factor] += [s for s in coding.column_suffixes if s not in out[factor]]
-    return list(out.values())
+    return out
 
 
 def _piece(subterm: Any, factor: Any, number: int, place: int) -> Piece:
@@ -520,30 +356,3 @@ def evaluate(label: str, compute: Any) -> Any:
     except _EVALUATION_ERRORS as error:
         text = " ".join(str(error).split())
         raise FormulaError(f"cannot evaluate {label!r}: {type(error).__name__}: {text}") from error
-
-
-def categorical_labels(value: Any) -> np.ndarray:
-    """Labels of a categorical value as objects, whether or not it went through ``C()``."""
-    data = getattr(value, "data", value) if not isinstance(value, np.ndarray) else value
-    if isinstance(value, pd.Series | pd.Categorical):
-        data = value
-    return np.asarray(pd.Series(data), dtype=object)
-
-
-def bindings_to_state(bindings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Split what came from the caller into plain values and names of functions."""
-    plain: dict[str, Any] = {}
-    functions: list[str] = []
-    for name, value in bindings.items():
-        if isinstance(value, np.generic | np.ndarray):
-            value = value.tolist()
-        if isinstance(value, bool | int | float | str | list | tuple | type(None)):
-            plain[name] = list(value) if isinstance(value, tuple) else value
-        elif callable(value) or isinstance(value, types.ModuleType):
-            functions.append(name)
-        else:
-            raise SpecificationError(
-                f"{name!r}, a {type(value).__name__} that the formula takes from outside the data, "
-                "cannot be saved; write its value into the formula"
-            )
-    return plain, functions

@@ -9,15 +9,22 @@ import pandas as pd
 from nnecon.data.checks import (
     check_across_rows,
     check_all_missing,
+    check_dates,
     check_new,
     endog_values,
     factor_values,
     kept_rows,
 )
-from nnecon.data.expressions import suggestion
-from nnecon.data.formula import Matrix, check_bindings, evaluate, read_formula
+from nnecon.data.formula import build_matrix, check_bindings, evaluate, read_formula
 from nnecon.data.frames import Table, as_frame, clean_column, combine, inputs_for
-from nnecon.data.regressors import Place, Regressor, find_regressors, slope
+from nnecon.data.names import bindings_to_state
+from nnecon.data.regressors import (
+    Place,
+    Regressor,
+    factor_sources,
+    find_regressors,
+    slope,
+)
 from nnecon.data.sample import (
     Sample,
     check_missing_option,
@@ -25,8 +32,10 @@ from nnecon.data.sample import (
     in_time_order,
     subset_rows,
 )
+from nnecon.data.storage import State, pack_values, unpack_values
+from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import TimeAxis, check_order, label_text
-from nnecon.exceptions import DataError, ForecastError
+from nnecon.exceptions import DataError, ForecastError, SpecificationError
 
 
 class FormulaSource:
@@ -77,11 +86,12 @@ class FormulaSource:
         inputs = inputs_for(parsed.expressions, self.table, rows, parsed.namespace, evaluate)
         check_all_missing(parsed.expressions, inputs, self.table, rows)
         index = frame.index[rows]
-        self.matrix = matrix = Matrix(parsed, inputs, self.drop_cols)
+        self.matrix = matrix = build_matrix(parsed, inputs, self.drop_cols)
         endog = endog_values(matrix.endog, inputs, index)
-        values = [factor_values(factor, inputs, index) for factor in matrix.factors]
         for factor in matrix.factors:
+            check_dates(factor)
             check_across_rows(factor, inputs)
+        values = [factor_values(factor, inputs, index) for factor in matrix.factors]
         keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
         self.values = [value[keep] for value in values]
         self.inputs = {name: column.iloc[keep] for name, column in inputs.items()}
@@ -117,6 +127,55 @@ class FormulaSource:
         drop = [drop_cols] if isinstance(drop_cols, str) else list(drop_cols or ())
         # deep copy of the columns used comes with cleaning; the caller keeps the rest
         return cls(formula, frame, subset_rows(frame, subset), drop, missing, names)
+
+    def state(self) -> State:
+        """The formula, the columns it uses, and plain values from the caller's environment."""
+        plain, functions = bindings_to_state(self.parsed.bindings)
+        columns, arrays = [], {"chosen": self.chosen}
+        for j, (name, column) in enumerate(self.table.columns.items()):
+            described, held = pack_values(column, f"column.{j}")
+            columns.append([name, described])
+            arrays |= held
+        meta = {
+            "kind": "formula",
+            "formula": self.formula,
+            "missing": self.missing,
+            "drop_cols": list(self.drop_cols),
+            "columns": columns,
+            "bindings": plain,
+            "functions": functions,
+        }
+        return meta, arrays
+
+    @classmethod
+    def from_state(
+        cls,
+        meta: Mapping[str, Any],
+        arrays: dict[str, np.ndarray],
+        index: pd.Index,
+        functions: Mapping[str, Any],
+        trusted: bool,
+    ) -> "FormulaSource":
+        """Build from what :meth:`state` gave, evaluating the formula anew."""
+        lacking = [name for name in meta["functions"] if name not in functions]
+        if lacking:
+            raise SpecificationError(
+                f"the saved formula calls {lacking[0]}(), a function of yours that a file cannot "
+                f"hold; pass it when loading: functions={{{lacking[0]!r}: {lacking[0]}}}"
+            )
+        columns = {
+            name: pd.Series(unpack_values(described, arrays, f"column.{j}").array, index)
+            for j, (name, described) in enumerate(meta["columns"])
+        }
+        return cls(
+            meta["formula"],
+            pd.DataFrame(columns, index=index),
+            arrays["chosen"],
+            meta["drop_cols"],
+            meta["missing"],
+            {**meta["bindings"], **functions},
+            trusted,
+        )
 
     def exog_for(self, new: Any) -> tuple[np.ndarray, pd.Index]:
         """Design matrix at new rows."""
@@ -173,10 +232,11 @@ class FormulaSource:
                 column = pd.Series(np.full(n, float(point)), self.sample.index)
                 inputs = {**self.inputs, place.source: column}
                 for k in place.factors:
-                    moved[k] = factor_values(self.matrix.factors[k], inputs, self.sample.index)
+                    factor = self.matrix.factors[k]
+                    moved[k] = factor_values(factor, inputs, self.sample.index, check=False)
                     if np.isnan(moved[k]).any():
                         raise DataError(
-                            f"{self.matrix.factors[k].label!r} is not defined at "
+                            f"{factor.label!r} is not defined at "
                             f"{regressor.name} = {point:g}; keep the grid inside the sample's range"
                         )
             yield self.matrix.assemble(moved, n)
@@ -219,11 +279,13 @@ class FormulaSource:
     ) -> np.ndarray:
         assert place.source is not None
         factor = self.matrix.factors[k]
+        fixed = {name: inputs[name] for name in factor_sources(factor)}
 
-        def moved(x: np.ndarray) -> np.ndarray:
-            return factor_values(
-                factor, {**inputs, place.source: pd.Series(x, index)}, index, check=False
-            )
+        def moved(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            labels = index[rows]
+            there = {name: column.iloc[rows] for name, column in fixed.items()}
+            there[place.source] = pd.Series(x, labels)
+            return factor_values(factor, there, labels, check=False)
 
         at = np.asarray(inputs[place.source], dtype=float)
         return slope(moved, at, place.spread, name)

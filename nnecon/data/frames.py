@@ -158,7 +158,7 @@ class Table:
             row = int(np.argmax(bad))
             raise DataError(
                 f"dlog({text}): {text!r} is {x.iloc[row]:g} at {label_text(self.index[row])} and "
-                "the logarithm needs positive values; correct the value, set it to NaN, or use diff()"
+                "the logarithm needs positive values; correct it, set it to NaN, or use diff()"
             )
         logs = 100.0 * np.log(x)
         return logs - self._lag(logs, k, text)

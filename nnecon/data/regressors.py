@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.data.formula import Factor, Matrix
+from nnecon.data.matrix import Factor, Matrix
 from nnecon.exceptions import DataError
 
 
@@ -99,7 +99,7 @@ def find_regressors(
                 out.append((Regressor(name, "continuous", name), Place((k,), None, spread)))
                 continue
             for source in sources:
-                moved = tuple(j for j in factors if source in _sources(matrix.factors[j]))
+                moved = tuple(j for j in factors if source in factor_sources(matrix.factors[j]))
                 name = labels[source]
                 place = Place(moved, source, _spread(np.asarray(inputs[source], dtype=float)))
                 out.append((Regressor(name, "continuous", name), place))
@@ -114,7 +114,8 @@ def _source_labels(matrix: Matrix) -> dict[str, str]:
     return labels
 
 
-def _sources(factor: Factor) -> list[str]:
+def factor_sources(factor: Factor) -> list[str]:
+    """Stand-ins of the columns and atoms that a factor reads."""
     return [*factor.expression.columns, *(atom.name for atom in factor.expression.atoms)]
 
 
@@ -133,7 +134,7 @@ def _components(
         factor = matrix.factors[k]
         if factor.kind == "categorical":
             continue
-        sources = [name for name in _sources(factor) if name in movable]
+        sources = [name for name in factor_sources(factor) if name in movable]
         touching = [group for group in groups if set(group[1]) & set(sources)]
         merged = ([j for g in touching for j in g[0]] + [k], [s for g in touching for s in g[1]])
         merged[1].extend(s for s in sources if s not in merged[1])
@@ -174,10 +175,11 @@ def _levels(matrix: Matrix, k: int) -> list[tuple[Regressor, Place]]:
 def _coding(matrix: Matrix, k: int) -> tuple[dict[Any, str], int]:
     """Names of the levels, as patsy writes them, and the place of the reference level."""
     factor = matrix.factors[k]
-    suffixes = matrix.suffixes[k]
     names = {}
     for level in factor.levels:
-        written = next((s for s in (f"[T.{level}]", f"[{level}]") if s in suffixes), f"[{level}]")
+        written = next(
+            (s for s in (f"[T.{level}]", f"[{level}]") if s in factor.suffixes), f"[{level}]"
+        )
         names[level] = factor.label + written
     columns = [
         piece.contrast
@@ -209,26 +211,31 @@ def _spread(x: np.ndarray) -> float:
     return spread if spread > 0 else max(float(np.abs(finite).max(initial=0.0)), 1.0)
 
 
-# weights of f(x + k h) / h for the first derivative: central, forward, backward
-_STENCILS = (
-    {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12},
-    {0: -25 / 12, 1: 4.0, 2: -3.0, 3: 4 / 3, 4: -1 / 4},
-    {0: 25 / 12, -1: -4.0, -2: 3.0, -3: -4 / 3, -4: 1 / 4},
+# weights of f(x + k h) / h for the first derivative
+_CENTRAL = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
+_FORWARD = {0: -25 / 12, 1: 4.0, 2: -3.0, 3: 4 / 3, 4: -1 / 4}
+_BACKWARD = {-k: -weight for k, weight in _FORWARD.items()}
+_ATTEMPTS = tuple((_CENTRAL, 10.0**-k) for k in (0, 2, 4, 6)) + tuple(
+    (stencil, 10.0**-k) for k in (0, 2, 4) for stencil in (_FORWARD, _BACKWARD)
 )
 
 
 def slope(
-    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, spread: float, name: str
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x: np.ndarray,
+    spread: float,
+    name: str,
 ) -> np.ndarray:
     """Derivative of a function that works row by row.
 
-    Central differences of fourth order; one-sided ones, then smaller steps, where the function is
-    not defined on both sides (a logarithm near zero, the end of a spline's range).
+    Central differences of fourth order, with smaller steps and then one-sided ones in rows where
+    the function is not defined on both sides (a logarithm near zero, the end of a spline's range).
 
     Parameters
     ----------
     function : callable
-        Takes (m,) and gives (m, width), NaN where it is not defined.
+        Takes values (r,) and the rows (r,) they belong to, and gives (r, width), NaN where it is
+        not defined.
     x : ndarray, shape (m,)
         Where to differentiate.
     spread : float
@@ -242,26 +249,25 @@ def slope(
 
     Examples
     --------
-    >>> slope(lambda x: np.column_stack([x, np.log(x)]), np.array([0.5, 2.0]), 1.0, "x").round(8)
+    >>> curve = lambda x, rows: np.column_stack([x, np.log(x)])
+    >>> slope(curve, np.array([0.5, 2.0]), 1.0, "x").round(8)
     array([[1. , 2. ],
            [1. , 0.5]])
     """
-    step = 1e-4 * np.clip(np.abs(x), 0.05 * spread, spread)
+    step = 1e-4 * np.clip(np.abs(x), 1e-3 * spread, spread)
+    rows = np.arange(len(x))
     result: np.ndarray | None = None
-    for shrink in (1.0, 1e-2, 1e-4):
-        for stencil in _STENCILS:
-            h = step * shrink
-            total: Any = 0.0
-            for k, weight in stencil.items():
-                total = total + weight * function(x + k * h)
-            total = total / h[:, None]
-            if result is None:
-                result = total
-            else:
-                hole = ~np.isfinite(result).all(axis=1)
-                result[hole] = total[hole]
-            if np.isfinite(result).all():
-                return result
-    assert result is not None
-    row = int(np.argmin(np.isfinite(result).all(axis=1)))
-    raise DataError(f"the design has no derivative with respect to {name!r} at {x[row]:g}")
+    for stencil, shrink in _ATTEMPTS:
+        h = shrink * step[rows]
+        total: Any = 0.0
+        for k, weight in stencil.items():
+            total = total + weight * function(x[rows] + k * h, rows)
+        total = total / h[:, None]
+        if result is None:
+            result = total
+        else:
+            result[rows] = total
+        rows = rows[~np.isfinite(total).all(axis=1)]
+        if len(rows) == 0:
+            return result
+    raise DataError(f"the design has no derivative with respect to {name!r} at {x[rows[0]]:g}")

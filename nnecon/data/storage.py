@@ -40,9 +40,9 @@ def pack_index(index: pd.Index, key: str) -> State:
         return meta | {"kind": "range", "range": [index.start, index.stop, index.step]}, {}
     if isinstance(index, pd.DatetimeIndex):
         freq = None if index.freq is None else index.freqstr
-        column, arrays = pack_values(index.to_series(), key)
+        column, arrays = pack_values(pd.Series(index, dtype=index.dtype), key)
         return meta | column | {"freq": freq}, arrays
-    column, arrays = pack_values(index.to_series(), key)
+    column, arrays = pack_values(pd.Series(index, dtype=index.dtype), key)
     return meta | column, arrays
 
 
@@ -55,7 +55,7 @@ def unpack_index(meta: dict[str, Any], arrays: dict[str, np.ndarray], key: str) 
     if meta["kind"] == "range":
         return pd.RangeIndex(*meta["range"], name=names[0])
     values = unpack_values(meta, arrays, key)
-    index = pd.Index(values, name=names[0])
+    index = pd.Index(values, dtype=values.dtype, name=names[0])
     if meta["kind"] == "datetime" and meta.get("freq") is not None:
         return pd.DatetimeIndex(index, freq=meta["freq"], name=names[0])
     return index
@@ -75,7 +75,9 @@ def pack_values(column: pd.Series, key: str) -> State:
         tz = None if zone is None else str(zone)
         return {"kind": "datetime", "unit": unit, "tz": tz}, {key: stored}
     if isinstance(dtype, pd.CategoricalDtype):
-        inner, held = pack_values(dtype.categories.to_series(), f"{key}.categories")
+        inner, held = pack_values(
+            pd.Series(dtype.categories, dtype=dtype.categories.dtype), f"{key}.categories"
+        )
         meta = {"kind": "category", "ordered": bool(dtype.ordered), "categories": inner}
         return meta, {key: np.asarray(column.cat.codes, dtype=np.int64), **held}
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
@@ -86,16 +88,19 @@ def pack_values(column: pd.Series, key: str) -> State:
 def _pack_objects(column: pd.Series, key: str) -> State:
     absent = np.asarray(column.isna())
     present = [value for value, gone in zip(column, absent, strict=True) if not gone]
-    text = "" if isinstance(column.dtype, pd.StringDtype) else "object"
-    meta: dict[str, Any] = {"kind": "text", "dtype": text or str(column.dtype.na_value is pd.NA)}
+    kind = "object"
+    if isinstance(column.dtype, pd.StringDtype):
+        kind = "string" if column.dtype.na_value is pd.NA else "str"
     if all(isinstance(value, bool | np.bool_) for value in present) and present:
-        values = np.array([v is not None and not g and bool(v) for v, g in zip(column, absent)])  # noqa: B905
+        values = np.array([not g and bool(v) for v, g in zip(column, absent, strict=True)])
         return {"kind": "flags"}, {key: values, f"{key}.absent": absent}
     if not all(isinstance(value, str) for value in present):
         kinds = sorted({type(value).__name__ for value in present})
         raise DataError(f"a column of {', '.join(kinds)} values cannot be saved")
-    words = np.array(["" if g else str(v) for v, g in zip(column, absent)], dtype=np.str_)  # noqa: B905
-    return meta, {key: words, f"{key}.absent": absent}
+    words = np.array(
+        ["" if g else str(v) for v, g in zip(column, absent, strict=True)], dtype=np.str_
+    )
+    return {"kind": "text", "dtype": kind}, {key: words, f"{key}.absent": absent}
 
 
 def unpack_values(meta: dict[str, Any], arrays: dict[str, np.ndarray], key: str) -> pd.Series:
@@ -111,17 +116,16 @@ def unpack_values(meta: dict[str, Any], arrays: dict[str, np.ndarray], key: str)
             moments = moments.dt.tz_localize("UTC").dt.tz_convert(meta["tz"])
         return moments
     if kind == "category":
-        categories = pd.Index(unpack_values(meta["categories"], arrays, f"{key}.categories"))
-        if meta["categories"]["kind"] in ("text", "flags"):
-            categories = categories.astype(object)
+        labels = unpack_values(meta["categories"], arrays, f"{key}.categories")
+        categories = pd.Index(labels, dtype=labels.dtype)
         codes = pd.Categorical.from_codes(stored, categories, ordered=meta["ordered"])
         return pd.Series(codes)
     absent = arrays[f"{key}.absent"]
     values = stored.astype(object)
     values[absent] = np.nan
     if kind == "text" and meta["dtype"] != "object":
-        missing = pd.NA if meta["dtype"] == "True" else np.nan
-        return pd.Series(values, dtype=pd.StringDtype(na_value=missing))
+        string = "string" if meta["dtype"] == "string" else pd.StringDtype(na_value=np.nan)
+        return pd.Series(values, dtype=string)
     return pd.Series(values, dtype=object)
 
 
