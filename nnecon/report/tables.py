@@ -277,7 +277,7 @@ def to_html(
     Returns
     -------
     str
-        A ``<table>`` element inside a ``<div class="scroll">``, and the notes after it.
+        The caption as a paragraph, a ``<table>`` inside a ``<div class="scroll">``, the notes.
 
     Examples
     --------
@@ -287,11 +287,13 @@ def to_html(
     """
     cells = format_frame(frame, formats, row_formats)
     name = label_text(frame.index.name) if index_name is None else index_name
-    table = html_table(frame, cells, caption, "data", name)
+    table = html_table(frame, cells, "", "data", name)
     notes = with_missing_note(notes, any(MISSING in row for row in cells))
+    # the caption stands outside the scrolling box, so that a phone shows all of it
+    above = f'<p class="caption">{html.escape(caption)}</p>\n' if caption else ""
     region = f' tabindex="0" role="region" aria-label="{html.escape(caption)}"' if caption else ""
     below = "\n" + html_notes(notes) if notes else ""
-    return f'<div class="scroll"{region}>{table}</div>{below}'
+    return f'{above}<div class="scroll"{region}>{table}</div>{below}'
 
 
 def _two_pairs(header: Sequence[tuple[str, str]]) -> list[list[str]]:

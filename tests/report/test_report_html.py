@@ -132,5 +132,5 @@ def test_names_that_make_no_file_name_are_refused(name, tmp_path):
 
 def test_names_used_twice_are_refused(tmp_path):
     block = TableBlock(pd.DataFrame({"x": [1.0]}), "a")
-    with pytest.raises(SpecificationError, match="two tables .* named 'a'"):
+    with pytest.raises(SpecificationError, match=r"two tables .* named 'a'"):
         write_report("T", "", [Chapter("A", "", [block, block])], tmp_path)

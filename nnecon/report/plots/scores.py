@@ -100,7 +100,7 @@ def plot_comparison(
     room = 2.6 if narrow else 1.8
     reach = room * max(2.0, float(np.nanmax(np.abs(change.to_numpy()), initial=0.0)))
     ax.set_xlim(-reach, reach)
-    label = xlabel or f"Difference from {reference} in percent (to the left: better)"
+    label = xlabel or f"Percent difference from {reference} (left: better)"
     dress(ax, title, label, "", grid="x")
     if narrow:
         ax.set_yticks([])
