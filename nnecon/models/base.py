@@ -8,6 +8,7 @@ import numpy as np
 from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
 from nnecon.exceptions import DataError, SpecificationError
+from nnecon.results.archive import under_prefix
 from nnecon.results.immutable import Immutable
 
 
@@ -85,6 +86,12 @@ class Model(Immutable):
     def user_units(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
         """Affine map from standardised parameters to the user's units."""
         raise TypeError(f"{type(self).__name__} does not say what its parameters mean.")
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file has to hold to build the model again, as JSON and arrays."""
+        described, held = self.design.state()
+        meta = {"class": type(self).__name__, "design": described, "weighted": self.weighted}
+        return meta, {"weights": self.weights, **under_prefix("design", held)}
 
     @property
     def formula(self) -> str | None:

@@ -131,6 +131,12 @@ class NeuralRegression(Model):
             "network": specification.network(sample.exog.shape[1], sample.const_index),
         }
 
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file has to hold to build the model again, as JSON and arrays."""
+        meta, arrays = super().state()
+        described, held = self.specification.state()
+        return meta | {"specification": described}, arrays | held
+
     # -- names and meaning ------------------------------------------------------------------------
 
     @property
@@ -357,6 +363,16 @@ class NeuralRegression(Model):
             "the user",
             "given parameters",
             self._baseline(spec),
+        )
+        return NeuralRegressionResults(self, estimate, spec)
+
+    def restore(
+        self, solution: Solution, spec: CovarianceSpec, **facts: Any
+    ) -> NeuralRegressionResults:
+        """Results from a solution that was estimated before, as :func:`nnecon.load` needs them."""
+        objective, scaling = self._objective()
+        estimate = Estimate(
+            solution, objective, scaling, self.weights, baseline=self._baseline(spec), **facts
         )
         return NeuralRegressionResults(self, estimate, spec)
 

@@ -60,6 +60,17 @@ class Specification:
         start, names = _named(start_params)
         return cls((), activation, False, network, start, names)
 
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The arguments as JSON and arrays; of the user's function only its name."""
+        meta = {
+            "hidden": list(self.hidden),
+            "activation": self.activation,
+            "linear_part": self.linear_part,
+            "function": None if self.function is None else self.description,
+            "param_names": list(self.param_names),
+        }
+        return meta, {} if self.start is None else {"start": self.start}
+
     def network(self, n_exog: int, const: int | None) -> Network:
         """Network for ``n_exog`` design columns of which ``const`` is the constant."""
         if self.function is not None:

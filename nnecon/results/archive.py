@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError
+from nnecon.results.path import CrossValidation, RegularizationPath
 
 FORMAT = 1
+PATH_ARRAYS = ("alphas", "edf", "train_score", "switches", "converged", "certificate", "params")
 
 
 def write_archive(
@@ -52,3 +56,95 @@ def under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray
     """Arrays whose name begins with ``prefix/``, without it."""
     start = f"{prefix}/"
     return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+
+def under_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same arrays, each name after ``prefix/``."""
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Everything that a file has to hold to build the results again."""
+    estimate, spec = results.estimate, results.cov_spec
+    model_meta, model_arrays = results.model.state()
+    options = {k: v for k, v in spec.options.items() if not isinstance(v, np.ndarray)}
+    held = {k: v for k, v in spec.options.items() if isinstance(v, np.ndarray)}
+    solution = {
+        name: getattr(estimate.solution, name)
+        for name in Solution.__dataclass_fields__
+        if name != "params"
+    }
+    meta = {
+        "model": model_meta,
+        "solution": solution,
+        "alpha_rule": estimate.alpha_rule,
+        "search": estimate.search,
+        "facts": dict(estimate.facts),
+        "cov": {"kind": spec.kind, "options": options, "use_t": spec.use_t},
+    }
+    arrays = {"params": estimate.solution.params}
+    arrays |= under_prefix("model", model_arrays) | under_prefix("cov", held)
+    if estimate.path is not None:
+        path_meta, path_arrays = path_state(estimate.path)
+        meta["path"], arrays = path_meta, arrays | under_prefix("path", path_arrays)
+    if estimate.cv is not None:
+        meta["cv"] = estimate.cv.description
+        arrays |= under_prefix("cv", cv_state(estimate.cv))
+    return meta, arrays
+
+
+def path_state(path: RegularizationPath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A regularisation path as JSON and arrays."""
+    arrays = {name: getattr(path, name) for name in PATH_ARRAYS}
+    arrays["effects"] = path.effects.to_numpy()
+    if path.cv_mean is not None:
+        arrays |= {"cv_mean": path.cv_mean, "cv_se": path.cv_se}
+    meta = {
+        "effects": list(path.effects.columns),
+        "alpha_min": path.alpha_min,
+        "alpha_1se": path.alpha_1se,
+    }
+    return meta, arrays
+
+
+def path_from_state(
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> RegularizationPath:
+    """Rebuild what :func:`path_state` took apart."""
+    index = pd.Index(arrays["alphas"], name="alpha")
+    return RegularizationPath(
+        **{name: arrays[name] for name in PATH_ARRAYS},
+        effects=pd.DataFrame(arrays["effects"], index=index, columns=meta["effects"]),
+        cv_mean=arrays.get("cv_mean"),
+        cv_se=arrays.get("cv_se"),
+        alpha_min=meta["alpha_min"],
+        alpha_1se=meta["alpha_1se"],
+    )
+
+
+def cv_state(cv: CrossValidation) -> dict[str, np.ndarray]:
+    """A cross-validation as arrays."""
+    frame = cv.predictions
+    return {
+        "alphas": cv.alphas,
+        "scores": cv.scores,
+        "baseline_scores": cv.baseline_scores,
+        "rows": np.concatenate(cv.folds),
+        **{name: frame[name].to_numpy() for name in frame.columns},
+    }
+
+
+def cv_from_state(
+    description: str, arrays: Mapping[str, np.ndarray], index: pd.Index
+) -> CrossValidation:
+    """Rebuild what :func:`cv_state` took apart; ``index`` labels the rows of the sample."""
+    rows, fold = arrays["rows"], arrays["fold"]
+    columns = ("fold", "actual", "network", "baseline")
+    return CrossValidation(
+        arrays["alphas"],
+        arrays["scores"],
+        arrays["baseline_scores"],
+        tuple(rows[fold == number] for number in np.unique(fold)),
+        description,
+        pd.DataFrame({name: arrays[name] for name in columns}, index=index[rows]),
+    )

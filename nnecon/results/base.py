@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from nnecon.estimation.kernels import fitted
 from nnecon.estimation.problem import Objective, Solution
 from nnecon.exceptions import SpecificationError
 from nnecon.inference import covariance as cov
+from nnecon.results.archive import results_state, write_archive
 from nnecon.results.immutable import Immutable
 from nnecon.results.inference_table import coefficient_table
 from nnecon.results.path import CrossValidation, RegularizationPath
@@ -88,6 +90,15 @@ class Results(Immutable):
         """
         options = self.model.cov_options(cov_type, cov_kwds)
         return type(self)(self.model, self.estimate, CovarianceSpec(cov_type, options, use_t))
+
+    def save(self, path: str | Path) -> None:
+        """Write the results to a file that :func:`nnecon.load` reads.
+
+        The file is a zip of JSON and NumPy arrays: reading it runs no code. Functions of your own
+        (in the formula, or ``network=``) are not in it; pass them to :func:`nnecon.load`.
+        """
+        meta, arrays = results_state(self)
+        write_archive(path, meta, arrays)
 
     # -- estimate ---------------------------------------------------------------------------------
 

@@ -1,0 +1,88 @@
+"""Read saved results."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnecon.data.design import Design
+from nnecon.estimation.problem import Solution
+from nnecon.exceptions import DataError, SpecificationError
+from nnecon.models.regression import NeuralRegression
+from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
+from nnecon.results.base import CovarianceSpec
+
+MODELS = {model.__name__: model for model in (NeuralRegression,)}
+
+
+def load(
+    path: str | Path,
+    functions: Mapping[str, Any] | None = None,
+    network: Callable[..., Any] | None = None,
+) -> Any:
+    """Read results that ``save`` wrote.
+
+    Reading runs no code from the file: it holds JSON and arrays. A formula is evaluated only where
+    it is plain arithmetic with the formula helpers and NumPy's functions.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    functions : mapping, optional
+        Functions of yours that the formula calls, by name.
+    network : callable, optional
+        Your regression function, where the model was built with ``network=``.
+
+    Returns
+    -------
+    Results
+        Equal to the saved ones.
+
+    Raises
+    ------
+    DataError
+        The file was not written by ``save``.
+    SpecificationError
+        A function is missing.
+    """
+    meta, arrays = read_archive(path)
+    name = meta["model"]["class"]
+    if name not in MODELS:
+        raise DataError(f"{path} holds a {name}, which this version of nnecon does not know.")
+    held = under(arrays, "model")
+    design = Design.from_state(meta["model"]["design"], under(held, "design"), functions)
+    model = MODELS[name]._from_design(
+        design,
+        weights=held["weights"] if meta["model"]["weighted"] else None,
+        **_specification(meta["model"]["specification"], held, network),
+    )
+    cov = meta["cov"]
+    spec = CovarianceSpec(cov["kind"], {**cov["options"], **under(arrays, "cov")}, cov["use_t"])
+    index = design.sample.index
+    return model.restore(
+        Solution(params=arrays["params"], **meta["solution"]),
+        spec,
+        alpha_rule=meta["alpha_rule"],
+        search=meta["search"],
+        facts=meta["facts"],
+        path=path_from_state(meta["path"], under(arrays, "path")) if "path" in meta else None,
+        cv=cv_from_state(meta["cv"], under(arrays, "cv"), index) if "cv" in meta else None,
+    )
+
+
+def _specification(
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], network: Any
+) -> dict[str, Any]:
+    if meta["function"] is None:
+        if network is not None:
+            raise SpecificationError("the saved model has no function of yours; leave network out.")
+        return {name: meta[name] for name in ("hidden", "activation", "linear_part")}
+    if network is None:
+        raise SpecificationError(
+            f"the saved model is {meta['function']}, a function of yours that a file cannot hold; "
+            "pass it when loading: network=..."
+        )
+    start = dict(zip(meta["param_names"], arrays["start"], strict=True))
+    return {"network": network, "start_params": start}
