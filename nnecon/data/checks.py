@@ -1,6 +1,7 @@
 """Values of factors, and what is refused about them, each by column and row."""
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from nnecon.data.matrix import Factor, Matrix, categorical_labels
 from nnecon.data.syntax import is_elementwise
 from nnecon.data.time_axis import label_text, listing
 from nnecon.exceptions import DataError, ForecastError, FormulaError
+
+_DEALS_WITH_MISSING = re.compile(
+    r"\b(isnan|isna|isnull|notna|notnull|fillna|nan_to_num|isfinite)\b"
+)
 
 
 def factor_values(
@@ -38,8 +43,11 @@ def factor_values(
         (m, width) float64 with NaN for missing, or (m,) codes of levels with -1 for missing.
     """
     raw = factor.value(inputs)
+    absent = _absent(factor, inputs)
     if factor.kind == "categorical":
-        return _codes(factor, raw, index)
+        codes = _codes(factor, raw, index)
+        codes[absent] = -1
+        return codes
     values = _numbers(raw, factor.label)
     values = values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
     if values.shape != (len(index), factor.width):
@@ -47,15 +55,31 @@ def factor_values(
             f"{factor.label!r} gives values of shape {values.shape} for {len(index)} rows; a "
             "function in a formula must give one value a row"
         )
+    values[absent] = np.nan
     if check:
         _check_infinite(factor.expression, values, inputs, index)
         _check_undefined(factor.expression, values, inputs, index)
     return values
 
 
+def _absent(factor: Factor, inputs: Mapping[str, pd.Series]) -> np.ndarray:
+    """Rows where something that the factor reads is missing.
+
+    A comparison with a missing value is false in NumPy; here it is missing, unless the expression
+    deals with missing values itself, by name or in a function of the caller's.
+    """
+    expression = factor.expression
+    missing = np.zeros(len(next(iter(inputs.values()))), dtype=bool)
+    if set(expression.calls) - HELPERS.keys() or _DEALS_WITH_MISSING.search(expression.code):
+        return missing
+    for stand_in in _sources(expression):
+        missing |= np.asarray(inputs[stand_in].isna())
+    return missing
+
+
 def _numbers(raw: Any, label: str) -> np.ndarray:
     if isinstance(raw, pd.DataFrame):
-        return raw.to_numpy(dtype=float)
+        return raw.to_numpy(dtype=float, copy=True)
     array = np.asarray(raw)
     if array.dtype.kind in "mM" or isinstance(getattr(raw, "dtype", None), pd.PeriodDtype):
         raise DataError(
@@ -231,7 +255,7 @@ def check_across_rows(factor: Factor, inputs: Mapping[str, pd.Series]) -> None:
 def _comparable(factor: Factor, inputs: Mapping[str, pd.Series]) -> np.ndarray:
     raw = factor.value(inputs)
     if factor.kind == "categorical":
-        return np.asarray(pd.Series(categorical_labels(raw)).astype(str), dtype=object)
+        return np.array([str(label) for label in categorical_labels(raw)], dtype=object)
     return _numbers(raw, factor.label)
 
 

@@ -112,7 +112,7 @@ def take_apart(
     """
     tree = parse(code, formula)
     rewriter = _Rewriter(frozenset(columns), frozenset(stateful), formula)
-    body = rewriter.visit(tree.body)
+    body: ast.expr = rewriter.visit(tree.body)
     bare = body.id if isinstance(body, ast.Name) and body.id in rewriter.inputs else None
     found = rewriter.found
     return Expression(

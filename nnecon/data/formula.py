@@ -351,7 +351,7 @@ def evaluate(label: str, compute: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, NneconError):
             raise cause from None
-        message = " ".join(str(error.message).split())
+        message = " ".join(str(error.message).split()).removeprefix("Error evaluating factor: ")
         raise FormulaError(f"cannot evaluate {label!r}: {message}") from error
     except _EVALUATION_ERRORS as error:
         text = " ".join(str(error).split())

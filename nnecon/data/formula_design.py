@@ -277,17 +277,18 @@ class FormulaSource:
         inputs: Mapping[str, pd.Series],
         index: pd.Index,
     ) -> np.ndarray:
-        assert place.source is not None
+        source = place.source
+        assert source is not None
         factor = self.matrix.factors[k]
         fixed = {name: inputs[name] for name in factor_sources(factor)}
 
         def moved(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
             labels = index[rows]
             there = {name: column.iloc[rows] for name, column in fixed.items()}
-            there[place.source] = pd.Series(x, labels)
+            there[source] = pd.Series(x, labels)
             return factor_values(factor, there, labels, check=False)
 
-        at = np.asarray(inputs[place.source], dtype=float)
+        at = np.asarray(inputs[source], dtype=float)
         return slope(moved, at, place.spread, name)
 
     def _at(self, new: Any) -> tuple[Sequence[np.ndarray], Mapping[str, pd.Series], pd.Index]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,7 @@ def inputs_for(
             out.setdefault(name, table.columns[column].iloc[rows])
         for atom in expression.atoms:
             if atom.name not in out:
-                whole = guard(atom.label, lambda atom=atom: table.atom(atom, namespace))
+                whole = guard(atom.label, partial(table.atom, atom, namespace))
                 out[atom.name] = whole.iloc[rows]
     return out
 
@@ -221,7 +222,8 @@ def combine(history: Table, new: Table) -> tuple[Table, np.ndarray]:
     """
     assert history.ordinals is not None and new.ordinals is not None
     union = np.union1d(history.ordinals, new.ordinals)
-    old_at, new_at = (np.searchsorted(union, t.ordinals) for t in (history, new))
+    old_at = np.searchsorted(union, history.ordinals)
+    new_at = np.searchsorted(union, new.ordinals)
     labels = np.empty(len(union), dtype=object)
     labels[old_at] = np.asarray(history.index, dtype=object)
     labels[new_at] = np.asarray(new.index, dtype=object)

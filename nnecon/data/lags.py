@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def call_periods(node: ast.Call, as_written: bool = False) -> tuple[ast.expr, in
     for key, arg in zip(allowed, node.args[1:], strict=False):
         values[key] = whole(arg, label)
     for word in node.keywords:
-        key = "first" if name == "lag" and word.arg == "k" else word.arg
+        key = "first" if name == "lag" and word.arg == "k" else str(word.arg)
         if key not in allowed or key in values:
             raise FormulaError(f"{label}: unknown or repeated argument {word.arg!r}")
         values[key] = whole(word.value, label)
@@ -107,7 +107,7 @@ def expand_lags(code: str, lookup: Callable[[str], Any], formula: str) -> list[s
     return written
 
 
-def is_time_call(node: ast.AST) -> bool:
+def is_time_call(node: ast.AST) -> TypeGuard[ast.Call]:
     """Tell whether a node calls lag, diff or dlog."""
     return (
         isinstance(node, ast.Call)

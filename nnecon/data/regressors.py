@@ -175,12 +175,6 @@ def _levels(matrix: Matrix, k: int) -> list[tuple[Regressor, Place]]:
 def _coding(matrix: Matrix, k: int) -> tuple[dict[Any, str], int]:
     """Names of the levels, as patsy writes them, and the place of the reference level."""
     factor = matrix.factors[k]
-    names = {}
-    for level in factor.levels:
-        written = next(
-            (s for s in (f"[T.{level}]", f"[{level}]") if s in factor.suffixes), f"[{level}]"
-        )
-        names[level] = factor.label + written
     columns = [
         piece.contrast
         for column in matrix.pieces
@@ -189,7 +183,17 @@ def _coding(matrix: Matrix, k: int) -> tuple[dict[Any, str], int]:
     ]
     coded = np.column_stack(columns)
     zero = np.flatnonzero(~coded.any(axis=1))
-    return names, int(zero[0]) if len(zero) else 0
+    reference = int(zero[0]) if len(zero) else 0
+    others = [level for j, level in enumerate(factor.levels) if j != reference]
+    treated = [s for s in factor.suffixes if s.startswith("[T.")]
+    plain = [s for s in factor.suffixes if not s.startswith("[T.")]
+    if len(treated) == len(others):
+        written = treated
+    elif not treated and len(plain) == len(factor.levels):
+        written = [s for j, s in enumerate(plain) if j != reference]
+    else:
+        written = [f"[{level}]" for level in others]
+    return {level: factor.label + s for level, s in zip(others, written, strict=True)}, reference
 
 
 def _categorical_variable(factor: Factor) -> str:

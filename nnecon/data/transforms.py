@@ -69,7 +69,7 @@ class Tolerant:
             x = np.asarray(args[0], dtype=float).reshape(len(complete), -1)[:, 0]
             with np.errstate(invalid="ignore"):
                 complete &= (x >= self.bounds[0]) & (x <= self.bounds[1])
-        seen = _rows(args, complete) if complete.any() else self.example
+        seen = self.example if not complete.any() and self.example else _rows(args, complete)
         values = np.asarray(self.inner.transform(*seen, **options), dtype=float)
         out = np.full((len(complete), *values.shape[1:]), np.nan)
         if complete.any():

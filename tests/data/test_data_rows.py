@@ -57,6 +57,35 @@ def test_rows_lost_to_lags_never_raise():
     assert list(design.sample.rows) == list(range(3, 12))
 
 
+@pytest.mark.parametrize(
+    ("term", "kept"),
+    [
+        ("C(x > 1.5)", 11),
+        ("I(x > 1.5)", 11),
+        ("I((x > 1.5) * 1.0)", 11),
+        ("np.where(x > 1.5, 1.0, 0.0)", 11),
+        ("C(lag(x, 1) > 1.5)", 10),
+        ("pd.cut(x, [0, 1.5, 3])", 11),
+        ("x.fillna(0)", 12),
+        ("I(np.isnan(x) * 1.0)", 12),
+    ],
+)
+def test_a_comparison_with_a_missing_value_is_missing(term, kept):
+    data = frame()
+    data.loc[4, "x"] = np.nan
+    design = Design.from_formula(f"y ~ {term}", data)
+    assert design.sample.nobs == kept
+    assert len(design.regressors) == 1
+    if kept < 12:
+        with pytest.raises(DataError, match=r"'x' has 1 missing value at 4"):
+            Design.from_formula(f"y ~ {term}", data, missing="raise")
+
+
+def test_names_of_odd_levels():
+    design = Design.from_formula("y ~ pd.cut(x, [0, 1.3, 1.7, 3])", frame())
+    assert tuple(r.name for r in design.regressors) == design.sample.exog_names[1:]
+
+
 def test_unknown_missing():
     with pytest.raises(DataError, match=r"missing must be 'drop' or 'raise', not 'skip'"):
         Design.from_formula("y ~ x", frame(), missing="skip")
