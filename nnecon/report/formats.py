@@ -8,6 +8,7 @@ for their medium, so that the three outputs can never disagree on a digit.
 import html
 import re
 from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ MISSING = "–"
 MISSING_NOTE = "– : not available."
 LEVEL_OF_PVALUE = 0.001
 
-Format = str | int | Callable[[object], str]
+Format = str | int | Callable[[Any], str]
 Formats = Mapping[Hashable, Format]
 
 _NUMBER = re.compile(r"(?P<rel>[<>]?)(?P<body>[+-]?(\d[\d,]*)?(\.\d+)?)(?P<exp>e[+-]?\d+)?")
@@ -137,14 +138,14 @@ def format_text(value: object) -> str:
     return str(value)
 
 
-_NAMED: dict[str, Callable[[object], str]] = {
+_NAMED: dict[str, Callable[[Any], str]] = {
     "pvalue": format_pvalue,
     "integer": format_integer,
     "text": format_text,
 }
 
 
-def make_formatter(spec: Format) -> Callable[[object], str]:
+def make_formatter(spec: Format) -> Callable[[Any], str]:
     """Turn a format given by the caller into a function from a value to its text.
 
     Parameters

@@ -212,14 +212,15 @@ def write_report(
                 "blocks": blocks,
             }
         )
+    loader = PackageLoader("nnecon.report", "templates")
     environment = Environment(
-        loader=PackageLoader("nnecon.report", "templates"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = environment.loader.get_source(environment, "style.css")[0]
+    style = loader.get_source(environment, "style.css")[0]
     page = environment.get_template("report.html").render(
         title=title,
         subtitle=subtitle,

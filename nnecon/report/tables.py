@@ -90,13 +90,13 @@ class TextSummary(Summary):
         if self._header:
             grids.append((self._title, None, _two_pairs(self._header), "lrlr"))
         for block in self._blocks:
-            head = ["", *(label_text(c) for c in block.frame.columns)]
+            heads = ["", *(label_text(c) for c in block.frame.columns)]
             rows = [
                 [label_text(i), *row]
                 for i, row in zip(block.frame.index, block.cells(), strict=True)
             ]
             title = block.title if grids else block.title or self._title
-            grids.append((title, head, rows, "l" + "r" * (len(head) - 1)))
+            grids.append((title, heads, rows, "l" + "r" * (len(heads) - 1)))
         widths = [_column_widths(head, rows) for _, head, rows, _ in grids]
         total = max([WIDTH, *(sum(w) + len(w) - 1 for w in widths)])
         for (title, head, rows, aligns), width in zip(grids, widths, strict=True):

@@ -225,6 +225,14 @@ def test_constant_residuals_say_so():
     assert fig.axes[1].texts[0].get_text() == "the residuals do not vary"
 
 
+def test_units_stand_in_parentheses():
+    fig = plots.plot_margins(EFFECTS.assign(baseline=[0.1, 0.2]), units="pp", level=0.9)
+    assert fig.axes[0].get_xlabel() == "Average partial effect (pp), whiskers: 90% confidence"
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["network", "OLS"]
+    assert cv(units="pp²").axes[0].get_ylabel().replace("\n", " ").endswith("(pp²)")
+    assert path(units="pp").axes[0].get_ylabel().replace("\n", " ").endswith("(pp)")
+
+
 def test_errors_name_what_is_wrong():
     with pytest.raises(DataError, match="endog has 2, fitted has 1"):
         plots.plot_fit(pd.RangeIndex(2), [1, 2], [1])

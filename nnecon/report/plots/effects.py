@@ -16,6 +16,7 @@ from nnecon.report.plots.style import (
     one_axes,
     same_length,
     styled,
+    with_units,
 )
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ def plot_margins(
     baseline: pd.DataFrame | None = None,
     *,
     xlabel: str = "Average partial effect",
+    units: str | None = None,
     title: str | None = "Average partial effects",
     level: float = 0.95,
     baseline_name: str = "OLS",
@@ -180,11 +182,14 @@ def plot_margins(
     Parameters
     ----------
     effects : DataFrame
-        One row per regressor, first row on top, columns ``effect``, ``lower``, ``upper``.
+        One row per regressor, first row on top, columns ``effect``, ``lower``, ``upper``; a
+        column ``baseline`` adds the classical coefficients as points without whiskers.
     baseline : DataFrame, optional
-        The classical model's, with the same columns, matched by row label.
+        The classical model's effects, with the same columns, matched by row label.
     xlabel : str
-        What the effects are, with their unit.
+        What the effects are.
+    units : str, optional
+        Their unit, added to ``xlabel`` in parentheses.
     title : str, optional
         Title of the chart.
     level : float
@@ -211,6 +216,8 @@ def plot_margins(
         absent = [] if frame is None else [c for c in _COLUMNS if c not in frame.columns]
         if absent:
             raise DataError(f"the frame {name!r} lacks the columns {absent}; it needs {_COLUMNS}")
+    if baseline is None and "baseline" in effects.columns:
+        baseline = pd.DataFrame({column: effects["baseline"] for column in _COLUMNS})
     rows = len(effects)
     own = ax is None
     fig, ax = one_axes(ax, fig, figsize or (7.2, 1.5 + 0.42 * rows))
@@ -221,7 +228,8 @@ def plot_margins(
     if baseline is not None:
         matched = baseline.reindex(effects.index)
         _whiskers(ax, matched, place + shift, BASELINE, "D", "white", baseline_name)
-    dress(ax, title, f"{xlabel} (whiskers: {100 * level:.4g}% confidence)", "", grid="x")
+    label = f"{with_units(xlabel, units)}, whiskers: {100 * level:.4g}% confidence"
+    dress(ax, title, label, "", grid="x")
     for row in place[:-1]:
         ax.axhline(row + 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
     ax.set_yticks(place, [str(label) for label in effects.index])
@@ -245,6 +253,7 @@ def _whiskers(
     name: str,
 ) -> None:
     effect, lower, upper = (frame[c].to_numpy(dtype=float) for c in _COLUMNS)
+    bare = np.array_equal(lower, upper, equal_nan=True)
     ax.errorbar(
         effect,
         place,
@@ -253,8 +262,8 @@ def _whiskers(
         color=color,
         markerfacecolor=face,
         markersize=5,
-        capsize=2.5,
-        elinewidth=1.2,
+        capsize=0 if bare else 2.5,
+        elinewidth=0 if bare else 1.2,
         label=name,
         zorder=3,
     )

@@ -20,6 +20,7 @@ from nnecon.report.plots.style import (
     same_length,
     styled,
     width_of,
+    with_units,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def plot_path(
     alpha_1se: float | None = None,
     switches: Sequence[float] = (),
     ylabel: str = "Average partial effect",
+    units: str | None = None,
     title: str | None = "Regularisation path",
     baseline_name: str = "OLS",
     chosen_name: str = "chosen penalty",
@@ -103,7 +105,9 @@ def plot_path(
     switches : sequence of float
         Penalties at which the best solution moves to another minimum.
     ylabel : str
-        What the effects are, with their unit.
+        What the effects are.
+    units : str, optional
+        Their unit, added to ``ylabel`` in parentheses.
     title : str, optional
         Title of the chart.
     baseline_name : str
@@ -143,7 +147,7 @@ def plot_path(
         top.plot(x[first_live:], y[first_live:], color=color, linestyle=dash, label=str(name))
         if place.has_infinity:
             top.plot(x[0], y[0], "o", color=color, markersize=4, zorder=4)
-    dress(top, title, "", ylabel)
+    dress(top, title, "", with_units(ylabel, units))
     bottom.plot(x[first_live:], edf[first_live:], color=NETWORK)
     if place.has_infinity:
         bottom.plot(x[0], edf[0], "o", color=NETWORK, markersize=4)
@@ -181,13 +185,14 @@ def plot_cv(
     alphas: np.ndarray,
     mean: np.ndarray,
     se: np.ndarray,
-    *,
     baseline_mean: float | None = None,
     baseline_se: float | None = None,
+    *,
     alpha_min: float | None = None,
     alpha_1se: float | None = None,
     fold_scores: np.ndarray | None = None,
     ylabel: str = "Cross-validated mean squared error",
+    units: str | None = None,
     title: str | None = "Cross-validation",
     baseline_name: str = "OLS",
     figsize: tuple[float, float] = (7.2, 4.2),
@@ -210,7 +215,9 @@ def plot_cv(
         Error of each fold, drawn as thin lines that are moved to start at the mean curve: what
         counts is how a fold's error changes along the penalty, not how hard the fold is.
     ylabel : str
-        What the error is, with its unit.
+        What the error is.
+    units : str, optional
+        Its unit, added to ``ylabel`` in parentheses.
     title : str, optional
         Title of the chart.
     baseline_name : str
@@ -268,7 +275,7 @@ def plot_cv(
         label="network, mean over folds ± 1 s.e.",
     )
     ax.plot(x[first_live:], mean[first_live:], color=NETWORK, linewidth=1.2)
-    dress(ax, title, "", ylabel)
+    dress(ax, title, "", with_units(ylabel, units))
     narrow = width_of(fig) < 5
     place.dress(ax, narrow)
     mark_choices((ax,), place, alpha_min, alpha_1se, (), "smallest error")

@@ -1,7 +1,7 @@
 """The axis of penalties, from infinity at the left to zero at the right, and the marks on it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def mark_choices(
     chosen_name: str,
 ) -> None:
     """Draw the vertical lines of the chosen penalty, the one-standard-error rule and switches."""
-    rules = []
+    rules: list[tuple[float, str, dict[str, Any]]] = []
     if chosen is not None:
         name = f"{chosen_name} ({_value(chosen)})"
         rules.append((chosen, name, {"color": DATA, "linestyle": "-", "linewidth": 1.1}))
@@ -112,5 +112,5 @@ def mark_choices(
         style = {"color": GREY, "linestyle": ":", "linewidth": 1.1}
         rules.append((alpha, "switch to another minimum" if i == 0 else "_", style))
     for ax in axes:
-        for alpha, name, style in rules:
-            ax.axvline(float(place(alpha)), label=name, zorder=1.5, **style)
+        for alpha, name, look in rules:
+            ax.axvline(float(place(alpha)), label=name, zorder=1.5, **look)

@@ -105,10 +105,10 @@ def plot_comparison(
     if narrow:
         ax.set_yticks([])
         white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        box = {"fontsize": 8.5, "bbox": white}
         for at, (row, score) in zip(place, base.items(), strict=True):
             text = f"{row} ({reference}: {_short(score)})"
-            ax.text(0.01, at - 0.28, text, transform=ax.get_yaxis_transform(), **box)
+            across = ax.get_yaxis_transform()
+            ax.text(0.01, at - 0.28, text, transform=across, fontsize=8.5, bbox=white)
     else:
         names = [f"{row}\n{reference}: {_short(score)}" for row, score in base.items()]
         ax.set_yticks(place, names)

@@ -25,6 +25,7 @@ from nnecon.report.plots.style import (
     styled,
     time_axis,
     width_of,
+    with_units,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def plot_fit(
     *,
     baseline: np.ndarray | None = None,
     name: str = "",
-    units: str = "",
+    units: str | None = None,
     recessions: Sequence[tuple[Any, Any]] | None = None,
     title: str | None = "Actual and fitted values",
     baseline_name: str = "OLS",
@@ -85,7 +86,7 @@ def plot_fit(
     same_length(index=index, endog=endog, fitted=fitted, baseline=baseline)
     own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
-    label = f"{name} ({units})" if name and units else name or units
+    label = with_units(name, units) if name else units or ""
     dates = time_axis(index)
     if dates is None:
         _actual_against_fitted(ax, endog, fitted, baseline, baseline_name)
@@ -171,7 +172,7 @@ def plot_residuals(
     resid: np.ndarray,
     fitted: np.ndarray,
     *,
-    units: str = "",
+    units: str | None = None,
     recessions: Sequence[tuple[Any, Any]] | None = None,
     title: str | None = "Residuals",
     max_lags: int | None = None,
@@ -222,7 +223,7 @@ def plot_residuals(
     first, second, third, fourth = np.ravel(fig.subplots(*shape))
     if title:
         fig.suptitle(title, x=0.01, ha="left")
-    unit = f"Residual ({units})" if units else "Residual"
+    unit = with_units("Residual", units)
     dates = time_axis(index)
     first.axhline(0, color=GREY, linewidth=0.8)
     if dates is None:
@@ -230,7 +231,7 @@ def plot_residuals(
         dress(
             first,
             "Against fitted values",
-            f"Fitted ({units})" if units else "Fitted",
+            with_units("Fitted", units),
             unit,
             weight="normal",
         )

@@ -9,7 +9,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,7 @@ def one_axes(
 ) -> tuple["Figure", "Axes"]:
     """Give a figure and its single axes, the caller's where one was passed."""
     if ax is not None:
-        return ax.figure, ax
+        return cast("Figure", ax.figure), ax
     fig = new_figure(fig, figsize)
     return fig, fig.add_subplot()
 
@@ -99,7 +99,7 @@ def dress(
     title: str | None,
     xlabel: str,
     ylabel: str,
-    grid: str = "both",
+    grid: Literal["both", "x", "y"] = "both",
     weight: str = "bold",
 ) -> None:
     """Set the texts, the grid and the ticks; labels longer than their axis are wrapped.
@@ -116,6 +116,11 @@ def dress(
     ax.grid(True, axis=grid, color=GRID, linewidth=0.6, linestyle="-", alpha=1.0)
     ax.tick_params(which="major", size=3, width=0.7, color="#444444", labelsize=8.5)
     ax.tick_params(which="minor", size=0)
+
+
+def with_units(label: str, units: str | None) -> str:
+    """Add the unit to a label, in parentheses."""
+    return f"{label} ({units})" if units else label
 
 
 def _wrap(label: str, inches: float) -> str:
