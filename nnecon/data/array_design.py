@@ -9,7 +9,13 @@ import pandas as pd
 from nnecon.data.formula_design import describe_values
 from nnecon.data.frames import check_finite, clean_column
 from nnecon.data.regressors import Regressor
-from nnecon.data.sample import Sample, check_missing_option, constant_column, in_time_order
+from nnecon.data.sample import (
+    Sample,
+    check_missing_option,
+    constant_column,
+    in_time_order,
+    labels_at,
+)
 from nnecon.data.storage import State
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import check_order, label_text, listing
@@ -59,7 +65,7 @@ class ArraySource:
             exog=exog_kept,
             endog_name=y_name,
             exog_names=names,
-            index=index[rows],
+            index=labels_at(index, rows),
             rows=rows,
             n_original=len(y),
             is_time_series=in_time_order(index[rows]),

@@ -30,6 +30,7 @@ from nnecon.data.sample import (
     check_missing_option,
     constant_column,
     in_time_order,
+    labels_at,
     subset_rows,
 )
 from nnecon.data.storage import State, pack_values, unpack_values
@@ -102,7 +103,7 @@ class FormulaSource:
             exog=exog,
             endog_name=matrix.endog.label,
             exog_names=matrix.names,
-            index=frame.index[kept],
+            index=labels_at(frame.index, kept),
             rows=kept,
             n_original=len(frame),
             is_time_series=in_time_order(frame.index[kept], axis is not None),

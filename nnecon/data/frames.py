@@ -145,7 +145,11 @@ class Table:
             x = x.astype(object)
         elif pd.api.types.is_numeric_dtype(x.dtype):
             x = x.astype(float)
-        values = pd.api.extensions.take(x.array, place, allow_fill=True)
+        if isinstance(x.dtype, np.dtype):
+            values: Any = x.to_numpy()[place]
+            values[place < 0] = np.datetime64("NaT") if x.dtype.kind == "M" else np.nan
+        else:
+            values = x.array.take(place, allow_fill=True)
         return pd.Series(values, self.index)
 
     def _diff(self, x: Any, k: int, text: str) -> pd.Series:

@@ -67,6 +67,13 @@ def in_time_order(index: pd.Index, periods: bool = False) -> bool:
     return (periods or is_time_index(index)) and index.is_unique and index.is_monotonic_increasing
 
 
+def labels_at(index: pd.Index, rows: np.ndarray) -> pd.Index:
+    """Labels of some rows; a stretch without holes keeps the frequency of its dates."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return index[rows[0] : rows[-1] + 1]
+    return index[rows]
+
+
 def constant_column(exog: np.ndarray, names: Sequence[str]) -> int | None:
     """The intercept: the column so named, or else the first that is identically one."""
     if "Intercept" in names:

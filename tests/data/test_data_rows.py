@@ -364,6 +364,9 @@ def test_index_keeps_its_kind():
     ):
         design = Design.from_formula("y ~ x", frame(index=index.rename("when")))
         assert type(design.sample.index) is type(index) and design.sample.index.name == "when"
+        design = Design.from_formula("y ~ lag(x, 1, 2)", frame(index=index))
+        assert design.sample.index.equals(index[2:])
+        assert getattr(design.sample.index, "freq", None) == getattr(index, "freq", None)
 
 
 # ---- subsets -------------------------------------------------------------------------------------
