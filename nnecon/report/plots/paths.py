@@ -153,7 +153,7 @@ def plot_path(
         bottom.plot(x[0], edf[0], "o", color=NETWORK, markersize=4)
         name = f"{baseline_name}: {edf[0]:.4g}"
         line = bottom.axhline(edf[0], color=BASELINE, linestyle="--", linewidth=1, label=name)
-        bottom.legend([line], [name], loc="upper left")
+        bottom.legend([line], [name], loc="center right")
     bottom.set_ylim(0, None)
     dress(bottom, None, "", "Effective d.f.")
     place.dress(bottom, narrow)
@@ -301,11 +301,13 @@ def _limit_height(
         low, usual = min(low, baseline_mean - band), max(usual, baseline_mean + band)
         high = max(high, baseline_mean + band)
     low = max(low, mean[best] - 2 * spread[best]) if spread[best] > 0 else low
-    ceiling = usual + 1.5 * (usual - low)
+    ceiling = usual + 0.6 * (usual - low)
     if high > ceiling:
         high = ceiling
         text = f"▲ up to {np.nanmax(mean):.4g}"
         if np.nanmax(mean) > ceiling:
-            ax.annotate(text, (0.99, 0.97), xycoords="axes fraction", ha="right", va="top")
+            white = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            across = ax.transAxes
+            ax.text(0.995, 0.985, text, transform=across, ha="right", va="top", bbox=white)
     pad = 0.06 * (high - low) if high > low else 0.5
     ax.set_ylim(low - pad, high + pad)

@@ -79,6 +79,9 @@ class PenaltyAxis:
         if self.has_zero:
             ticks, labels = [*ticks, self.at_zero], [*labels, "0"]
         ax.set_xticks(ticks, labels)
+        steps = -np.log10(np.outer(10.0 ** -np.arange(low - 1, high + 2), np.arange(2, 10)).ravel())
+        ax.set_xticks(steps[(steps > self.left) & (steps < self.right)], minor=True)
+        ax.tick_params(axis="x", which="minor", size=1.8, width=0.5, color="#444444")
         start = self.at_infinity if self.has_infinity else self.left
         end = self.at_zero if self.has_zero else self.right
         pad = 0.02 * (end - start + 1e-9)
