@@ -12,7 +12,7 @@ every kind equals that of statsmodels (White, 1980; MacKinnon and White, 1985; N
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ KERNELS = {
     "bartlett": sandwich_covariance.weights_bartlett,
     "uniform": sandwich_covariance.weights_uniform,
 }
-RANK_TOLERANCE = 1e-12
+RANK_TOLERANCE = 1e-11
+"""Directions whose singular value is less than this share of the largest count as unidentified."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +63,20 @@ class Moments:
 class Bread:
     """Inverse of the penalised Gauss-Newton matrix on the identified directions.
 
-    ``inverse`` (k, k); ``edf`` the effective degrees of freedom ``tr(A^-1 J'WJ)``;
-    ``unidentified`` the number of directions that neither data nor penalty determine.
+    ``root`` (k, r), one column an identified direction, with ``root @ root.T`` the inverse: sums
+    in the coordinates ``jacobian @ root`` lose no digits to a badly conditioned Jacobian. ``edf``
+    are the effective degrees of freedom ``tr(A^-1 J'WJ)``; ``unidentified`` is the number of
+    directions that neither data nor penalty determine.
     """
 
-    inverse: np.ndarray
+    root: np.ndarray
     edf: float
     unidentified: int
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """The inverse itself, shape (k, k)."""
+        return self.root @ self.root.T
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,19 +123,23 @@ def penalised_moments(
 
 
 def bread(moments: Moments) -> Bread:
-    """Invert the penalised Gauss-Newton matrix and count effective degrees of freedom."""
+    """Invert the penalised Gauss-Newton matrix and count effective degrees of freedom.
+
+    The inverse comes from singular values of the Jacobian stacked on the root of the penalty: the
+    condition number of its cross product is the square.
+    """
     free = np.isfinite(moments.ridge)
-    gram = moments.gram[np.ix_(free, free)]
-    matrix = gram + np.diag(moments.ridge[free])
-    scale = np.sqrt(np.diag(matrix))
+    jacobian = moments.jacobian[:, free]
+    stacked = np.concatenate([jacobian, np.diag(np.sqrt(moments.ridge[free]))])
+    scale = np.linalg.norm(stacked, axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
-    kept = values > RANK_TOLERANCE * max(values[-1], 0.0) if len(values) else values > 0
-    basis = vectors[:, kept] / scale[:, None]
-    inverse = np.zeros((len(free), len(free)))
-    inverse[np.ix_(free, free)] = (basis / values[kept]) @ basis.T
-    edf = float(np.einsum("ij,ji->", inverse[np.ix_(free, free)], gram))
-    return Bread(inverse, edf, int((~kept).sum()))
+    triangle = np.linalg.qr(stacked / scale, mode="r")
+    _, values, vectors = np.linalg.svd(triangle, full_matrices=False)
+    kept = values > RANK_TOLERANCE * values.max(initial=0.0)
+    root = np.zeros((len(free), int(kept.sum())))
+    root[free] = (vectors[kept] / values[kept, None] / scale).T
+    edf = float(((jacobian @ root[free]) ** 2).sum())
+    return Bread(root, edf, int(free.sum() - kept.sum()))
 
 
 def automatic_lags(n_obs: int) -> int:
@@ -172,7 +184,7 @@ def covariance(
     options = dict(options or {})
     if middle.unidentified:
         warnings.warn(
-            f"{middle.unidentified} of {len(middle.inverse)} directions of the parameters are not "
+            f"{middle.unidentified} of {len(middle.root)} directions of the parameters are not "
             "identified by data and penalty; standard errors of single parameters are those of "
             "the identified part, while predictions and partial effects remain valid.",
             IdentificationWarning,
@@ -180,28 +192,28 @@ def covariance(
         )
     n_obs = len(moments.residual)
     df_resid = n_obs - middle.edf
+    rotated = replace(moments, jacobian=moments.jacobian @ middle.root)
     if kind == "HAC":
-        meat, description = _hac(moments, options, df_resid)
+        meat, description = _hac(rotated, options, df_resid)
     elif kind == "cluster":
-        meat, description = _cluster(moments, options, df_resid)
+        meat, description = _cluster(rotated, options, df_resid)
         df_resid = len(np.unique(options["groups"])) - 1.0
     elif kind == "nonrobust":
         scale = moments.residual @ moments.residual / df_resid
-        meat, description = scale * moments.gram, "nonrobust (equal variances, no correlation)"
+        meat, description = scale * rotated.gram, "nonrobust (equal variances, no correlation)"
     else:
-        meat, description = _heteroskedastic(moments, middle, kind, df_resid)
-    matrix = middle.inverse @ meat @ middle.inverse
+        meat, description = _heteroskedastic(rotated, kind, df_resid)
+    matrix = middle.root @ meat @ middle.root.T
     use_t = kind == "nonrobust" if use_t is None else bool(use_t)
     return Covariance(matrix, kind, description, options, use_t, df_resid)
 
 
-def _heteroskedastic(moments: Moments, middle: Bread, kind: str, df_resid: float):
+def _heteroskedastic(moments: Moments, kind: str, df_resid: float):
     squares = moments.residual**2
     if kind == "HC1":
         squares = squares * len(squares) / df_resid
     elif kind in ("HC2", "HC3"):
-        jacobian = moments.jacobian
-        leverage = np.einsum("ij,jk,ik->i", jacobian, middle.inverse, jacobian)
+        leverage = (moments.jacobian**2).sum(axis=1)
         squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
     scores = moments.jacobian * np.sqrt(squares)[:, None]
     return scores.T @ scores, f"{kind} (robust to unequal variances)"
