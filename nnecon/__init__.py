@@ -7,9 +7,17 @@ regularisation path, cross-validation and a comparison with the classical model.
 
 from nnecon import baselines, exceptions
 from nnecon.data import datasets
+from nnecon.data.files import read_table
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
+from nnecon.version import __version__
 
-__version__ = "0.1.0"
-
-__all__ = ["NeuralRegression", "baselines", "datasets", "exceptions", "load"]
+__all__ = [
+    "NeuralRegression",
+    "__version__",
+    "baselines",
+    "datasets",
+    "exceptions",
+    "load",
+    "read_table",
+]

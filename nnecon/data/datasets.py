@@ -3,6 +3,19 @@
 import numpy as np
 import pandas as pd
 
+MACRO_LABELS = {
+    "growth": "Real GDP growth, % a year",
+    "infl": "CPI inflation, % a year",
+    "unemp": "Unemployment rate, %",
+    "realint": "Real interest rate, % a year",
+    "tbilrate": "Treasury bill rate, % a year",
+    "consumption_growth": "Consumption growth, % a year",
+    "investment_growth": "Investment growth, % a year",
+    "income_growth": "Disposable income growth, % a year",
+    "money_growth": "Growth of M1, % a year",
+}
+"""What the rates of :func:`load_macro` are, with units, for charts and tables."""
+
 
 def load_macro() -> pd.DataFrame:
     """US quarterly macroeconomic data, 1959Q1 to 2009Q3.

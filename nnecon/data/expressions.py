@@ -185,7 +185,7 @@ class _Rewriter(ast.NodeTransformer):
         if not reads:
             raise FormulaError(f"{label} names no column of the data")
         name = ATOM_PREFIX + _identifier(label)
-        expression = ast.fix_missing_locations(ast.Expression(code))
+        expression = ast.fix_missing_locations(ast.Expression(cast(ast.expr, code)))
         self.found.atoms[name] = Atom(name, label, expression, reads, offsets)
         self.found.calls += inner.found.calls
         self.found.bound += inner.found.bound

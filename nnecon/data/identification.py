@@ -23,7 +23,7 @@ def check_rank(design: Design, weights: np.ndarray, linear_part: bool) -> None:
         Whether all columns enter linearly; only constant columns are refused otherwise.
     """
     sample = design.sample
-    n_obs, n_columns = sample.exog.shape
+    n_obs, n_columns = len(sample.exog), len(sample.exog_names)
     const = sample.const_index
     mean = np.average(sample.exog, axis=0, weights=weights)
     size = np.abs(sample.exog).max(axis=0)

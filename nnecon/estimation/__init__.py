@@ -1,0 +1,1 @@
+"""The engine: objectives, solvers, paths and folds, on arrays alone."""

@@ -6,7 +6,9 @@ from nnecon.estimation.kernels import roots
 from nnecon.nets import Dense
 
 
-def least_squares(network: Dense, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray):
+def least_squares(
+    network: Dense, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Parameters with the neural part at zero, shape (k,): the minimum-norm WLS solution."""
     params = np.zeros(network.n_params)
     if network.n_linear:

@@ -10,6 +10,7 @@ neighbour's bound is lower, the problem is solved again from the neighbour.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Progress, Solver, certify, estimate
 from nnecon.estimation.kernels import certificate
 from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution, Trace
+from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200)
 IMPROVEMENT = 1e-8
@@ -52,8 +54,9 @@ class Baselines:
     @classmethod
     def solve(cls, objective: Objective, weights: np.ndarray) -> "Baselines":
         """Weighted least squares for every row of ``weights``."""
-        data = objective.inputs, objective.target
-        params = np.stack([least_squares(objective.network, *data, w) for w in weights])
+        network, data = objective.network, (objective.inputs, objective.target)
+        assert isinstance(network, Dense)
+        params = np.stack([least_squares(network, *data, w) for w in weights])
         loss = [certificate(objective, p, w, 0.0)[0] for p, w in zip(params, weights, strict=True)]
         return cls(params, np.array(loss))
 
@@ -77,9 +80,7 @@ def live_alpha(
     for _ in range(8):
         chains = [Chain.single(weights, point, alpha) for point in points]
         traces = estimate(objective, chains, solver)
-        gains = [
-            (base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces
-        ]
+        gains = [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
         found = max(gains)
         if found <= live * 1.001:
             break
@@ -208,7 +209,7 @@ def switches(
     jumps = np.zeros(len(solutions), dtype=bool)
     chains = [
         Chain.single(weights, before.params, solution.alpha)
-        for before, solution in zip(solutions[:-1], solutions[1:], strict=True)
+        for before, solution in pairwise(solutions)
     ]
     for at, trace in enumerate(estimate(objective, chains, solver, POLISH), 1):
         continued = trace.loss[0] + solutions[at].alpha * trace.penalty[0]

@@ -9,7 +9,7 @@ Every resample (fold, bootstrap draw, window) is a vector of weights ``w``: shap
 the compiled kernels serve all of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Objective:
     inputs: np.ndarray
     target: np.ndarray
     penalised: np.ndarray
-    loss: Squared = Squared()
+    loss: Squared = field(default_factory=Squared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,7 +64,7 @@ def expanding(n: int, folds: int) -> Folds:
     position = np.arange(n)
     return Folds(
         np.stack([position < edge for edge in edges[:-1]]),
-        tuple(np.arange(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)),
+        tuple(np.arange(a, b) for a, b in pairwise(edges)),
         f"{folds} expanding windows in time order",
     )
 

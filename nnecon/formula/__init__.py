@@ -1,0 +1,1 @@
+"""The formula interface under lower-case names, see :mod:`nnecon.formula.api`."""

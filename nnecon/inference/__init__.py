@@ -1,0 +1,1 @@
+"""Covariances, effects, intervals and tests, on arrays alone."""

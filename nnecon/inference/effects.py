@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from nnecon.estimation.kernels import double_precision

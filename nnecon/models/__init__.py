@@ -1,0 +1,1 @@
+"""Estimators: a specification on data, with `fit`."""

@@ -18,6 +18,10 @@ class Model(Immutable):
     A family overrides ``_specify`` (its arguments), ``loglike``, ``user_units`` and ``fit``.
     """
 
+    design: Design
+    weights: np.ndarray
+    weighted: bool
+
     def __init__(self, design: Design, weights: Any, **specification: Any) -> None:
         sample = design.sample
         values = np.ones(sample.nobs)
@@ -80,7 +84,7 @@ class Model(Immutable):
         Model.__init__(model, design, weights, **specification)
         return model
 
-    def _specify(self, design: Design, **specification: Any) -> Mapping[str, Any]:
+    def _specify(self, design: Design, /, **specification: Any) -> Mapping[str, Any]:
         raise TypeError(f"{type(self).__name__} does not say what it consists of.")
 
     def user_units(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -42,10 +43,9 @@ class Job:
 
 def read_alpha(alpha: float | str) -> float | str:
     """Check the penalty of ``fit``: a number from 0 to infinity, ``"cv"`` or ``"1se"``."""
-    if alpha in ("cv", "1se"):
+    if isinstance(alpha, str) and alpha in ("cv", "1se"):
         return alpha
-    number = isinstance(alpha, int | float | np.number) and not isinstance(alpha, bool)
-    if not number or not alpha >= 0:
+    if not isinstance(alpha, Real) or isinstance(alpha, bool) or not alpha >= 0:
         raise SpecificationError(
             f"alpha={alpha!r}: give a penalty from 0 to inf (inf is the classical model), "
             "'cv' for the least cross-validated error or '1se' for the one-standard-error rule."
@@ -85,8 +85,9 @@ def trace(
             job.objective, weights, classical, grid, job.starts, job.solver, job.progress
         )
         found = paths.polish(job.objective, job.weights, best, job.solver)
-        jumps = np.r_[False, paths.switches(job.objective, job.weights, [*solutions, *found],
-                                            job.solver)[1:]]
+        jumps = np.r_[
+            False, paths.switches(job.objective, job.weights, [*solutions, *found], job.solver)[1:]
+        ]
         solutions += found
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
     ladder = np.r_[np.inf, grid]
@@ -221,5 +222,7 @@ def _effects(job: Job, many: np.ndarray) -> pd.DataFrame:
             first = job.objective.inputs
             second = scaling.directions(job.design.direction(regressor))
             along = slopes_along
-        columns[regressor.name] = scaling.target_scale * along(network, many, first, second, weights)
+        columns[regressor.name] = scaling.target_scale * along(
+            network, many, first, second, weights
+        )
     return pd.DataFrame(columns)

@@ -20,7 +20,7 @@ from nnecon.inference.covariance import automatic_lags
 from nnecon.models.base import Model
 from nnecon.models.fitting import Job, read_alpha, read_alphas, trace
 from nnecon.models.specification import Specification
-from nnecon.nets import Dense
+from nnecon.nets import Dense, Network
 from nnecon.results.base import CovarianceSpec, Estimate
 from nnecon.results.path import RegularizationPath
 from nnecon.results.regression import NeuralRegressionResults
@@ -90,6 +90,9 @@ class NeuralRegression(Model):
     True
     """
 
+    specification: Specification
+    network: Network
+
     def __init__(
         self,
         endog: Any,
@@ -113,22 +116,12 @@ class NeuralRegression(Model):
             start_params=start_params,
         )
 
-    def _specify(
-        self,
-        design: Design,
-        hidden: Sequence[int] | int = (8,),
-        activation: str = "tanh",
-        linear_part: bool | None = None,
-        network: Callable[..., Any] | None = None,
-        start_params: Any = None,
-    ) -> Mapping[str, Any]:
-        specification = Specification.check(
-            hidden, activation, linear_part, network, start_params
-        )
+    def _specify(self, design: Design, /, **specification: Any) -> Mapping[str, Any]:
+        checked = Specification.check(**specification)
         sample = design.sample
         return {
-            "specification": specification,
-            "network": specification.network(sample.exog.shape[1], sample.const_index),
+            "specification": checked,
+            "network": checked.network(sample.exog.shape[1], sample.const_index),
         }
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -425,6 +418,7 @@ class NeuralRegression(Model):
                 "at their defaults."
             )
         objective, scaling = self._objective()
+        assert self.specification.start is not None
         chain = Chain.single(self.weights, self.specification.start, 0.0)
         solution = solve(objective, [chain], solver)[0]
         self._warn(solution, None, rule)
@@ -440,9 +434,7 @@ class NeuralRegression(Model):
         )
         return NeuralRegressionResults(self, estimate, spec)
 
-    def _warn(
-        self, solution: Solution, path: RegularizationPath | None, rule: float | str
-    ) -> None:
+    def _warn(self, solution: Solution, path: RegularizationPath | None, rule: float | str) -> None:
         if not solution.converged:
             warnings.warn(solution.status, ConvergenceWarning, stacklevel=3)
         if path is not None and rule == "cv" and path.alpha_min == path.alphas[-1] < np.inf:

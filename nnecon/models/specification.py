@@ -30,11 +30,11 @@ class Specification:
     @classmethod
     def check(
         cls,
-        hidden: Sequence[int] | int,
-        activation: str,
-        linear_part: bool | None,
-        network: Callable[..., Any] | None,
-        start_params: Any,
+        hidden: Sequence[int] | int = (8,),
+        activation: str = "tanh",
+        linear_part: bool | None = None,
+        network: Callable[..., Any] | None = None,
+        start_params: Any = None,
     ) -> "Specification":
         """Read the arguments of a model's constructor."""
         if network is None:

@@ -7,8 +7,8 @@ For one observation with linear regressors :math:`x` and network inputs :math:`z
     h_1 = g(b_1 + W_1 z), \quad h_l = g(b_l + W_l h_{l-1}), \quad
     f = x'\gamma + w' h_L .
 
-The intercept, where there is one, is a column of :math:`x`. With no hidden layer :math:`f = x'\gamma`
-is the classical linear model; with :math:`w = 0` as well.
+The intercept, where there is one, is a column of :math:`x`. With no hidden layer, or with
+:math:`w = 0`, :math:`f = x'\gamma` is the classical linear model.
 """
 
 from dataclasses import dataclass

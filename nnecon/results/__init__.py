@@ -1,0 +1,1 @@
+"""What estimation found: immutable results that orchestrate inference and report."""

@@ -13,6 +13,7 @@ import pandas as pd
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError
 from nnecon.results.path import CrossValidation, RegularizationPath
+from nnecon.version import __version__
 
 FORMAT = 1
 PATH_ARRAYS = ("alphas", "edf", "train_score", "switches", "converged", "certificate", "params")
@@ -23,7 +24,9 @@ def write_archive(
 ) -> None:
     """Write ``meta`` (JSON) and ``arrays`` (no object arrays) to one file."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("meta.json", json.dumps({"format": FORMAT, **meta}, indent=1))
+        archive.writestr(
+            "meta.json", json.dumps({"format": FORMAT, "version": __version__, **meta}, indent=1)
+        )
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, np.asarray(array), allow_pickle=False)

@@ -69,13 +69,15 @@ class Results(Immutable):
     Built by a model's ``fit``. Nothing in it changes: :meth:`with_cov` returns new results.
     """
 
+    model: Any
+    estimate: Estimate
+    cov_spec: CovarianceSpec
+
     def __init__(self, model: Any, estimate: Estimate, cov_spec: CovarianceSpec):
         self.__dict__.update(model=model, estimate=estimate, cov_spec=cov_spec)
         cov.check(cov_spec.kind, cov_spec.options)
 
-    def with_cov(
-        self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any
-    ) -> Self:
+    def with_cov(self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any) -> Self:
         """Results with another covariance of the parameters.
 
         Parameters
@@ -206,9 +208,7 @@ class Results(Immutable):
         return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self.model.param_names))
 
     def _table(self, alpha: float = 0.05) -> pd.DataFrame:
-        return coefficient_table(
-            self.params, self.bse, self.use_t, self.covariance.df_resid, alpha
-        )
+        return coefficient_table(self.params, self.bse, self.use_t, self.covariance.df_resid, alpha)
 
     @property
     def tvalues(self) -> pd.Series:

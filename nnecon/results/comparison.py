@@ -7,8 +7,10 @@ import pandas as pd
 
 from nnecon.inference.accuracy import AccuracyTest
 from nnecon.report import plots, tables
+from nnecon.report.formats import Formats
 
-WHOLE = {"Observations": 0}
+WHOLE: Formats = {"Observations": 0}
+SCORES = ("Residual standard error", "Cross-validated RMSE")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,27 +32,34 @@ class Comparison:
     test: AccuracyTest | None
     notes: tuple[str, ...]
 
+    def table_frame(self) -> pd.DataFrame:
+        """The frame without rows that do not apply, for printing."""
+        return self.frame.dropna(how="all")
+
     def summary(self) -> Any:
         """Table for console, HTML and LaTeX."""
-        table = tables.Table(self.frame, row_formats=WHOLE)
+        table = tables.Table(self.table_frame(), row_formats=WHOLE)
         return tables.summary("Comparison with the classical model", [], [table], self.notes)
 
     def to_latex(self, caption: str = "Network and classical model", label: str = "") -> str:
         """LaTeX table that needs the booktabs package."""
-        return tables.to_latex(self.frame, caption, label, self.notes, row_formats=WHOLE)
+        return tables.to_latex(self.table_frame(), caption, label, self.notes, row_formats=WHOLE)
 
     def to_html(self, caption: str = "Network and classical model") -> str:
         """HTML table."""
-        return tables.to_html(self.frame, caption, self.notes, row_formats=WHOLE)
+        return tables.to_html(self.table_frame(), caption, self.notes, row_formats=WHOLE)
 
-    def plot(self) -> Any:
-        """Bars of the figures in which smaller is better.
+    def plot(self, **options: Any) -> Any:
+        """Errors of the network relative to the classical model; less is better.
+
+        Options are those of :func:`nnecon.report.plots.plot_comparison`.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
-        return plots.plot_comparison(self.frame)
+        rows = [name for name in SCORES if name in self.frame.index]
+        return plots.plot_comparison(self.frame.loc[rows], **options)
 
     def __str__(self) -> str:
         return str(self.summary())

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.report import plots, tables
-from nnecon.results.inference_table import coefficient_table
+from nnecon.results.inference_table import coefficient_table, distribution
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +21,8 @@ class MarginalEffects:
         the regressor; for a category the change from the reference category.
     gradient : ndarray of shape (m, k)
         Derivatives of the effects by the parameters (of the standardised problem).
-    baseline : Series
-        The same effects in the classical model.
+    baseline : DataFrame
+        The same effects in the classical model: columns ``effect`` and ``se``.
     use_t, df_resid, description
         Distribution of the statistics, and the kind of covariance in words.
     endog_name : str
@@ -32,7 +32,7 @@ class MarginalEffects:
     margeff: pd.Series
     margeff_se: pd.Series
     gradient: np.ndarray
-    baseline: pd.Series
+    baseline: pd.DataFrame
     use_t: bool
     df_resid: float
     description: str
@@ -75,23 +75,33 @@ class MarginalEffects:
             [f"Standard errors: delta method, {self.description}."],
         )
 
-    def plot(self, alpha: float = 0.05, units: str | None = None) -> Any:
+    def plot(self, alpha: float = 0.05, xlabel: str | None = None, **options: Any) -> Any:
         """Effects with intervals beside those of the classical model.
+
+        Parameters
+        ----------
+        alpha : float
+            One less the level of the intervals.
+        xlabel : str, optional
+            What the effects are, with their unit.
+        **options
+            As in :func:`nnecon.report.plots.plot_margins`.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
-        bounds = self.conf_int(alpha)
-        frame = pd.DataFrame(
-            {
-                "effect": self.margeff,
-                "lower": bounds[0],
-                "upper": bounds[1],
-                "baseline": self.baseline,
-            }
-        )
-        return plots.plot_margins(frame, level=1.0 - alpha, units=units)
+        width = distribution(self.use_t, self.df_resid).ppf(1.0 - alpha / 2.0)
+        own = pd.DataFrame({"effect": self.margeff, "se": self.margeff_se})
+        frames = [
+            frame.assign(
+                lower=frame["effect"] - width * frame["se"],
+                upper=frame["effect"] + width * frame["se"],
+            )
+            for frame in (own, self.baseline)
+        ]
+        label = xlabel or f"Average partial effect on {self.endog_name}"
+        return plots.plot_margins(*frames, level=1.0 - alpha, xlabel=label, **options)
 
     def __str__(self) -> str:
         return str(self.summary())

@@ -70,29 +70,27 @@ class RegularizationPath:
             frame.insert(3, "cv_se", self.cv_se)
         return frame.join(self.effects)
 
-    def plot(self, chosen: float | None = None, units: str | None = None) -> Any:
+    def plot(self, scale: pd.Series | None = None, **options: Any) -> Any:
         """Average partial effects and effective degrees of freedom along the path.
 
         Parameters
         ----------
-        chosen : float, optional
-            Penalty to mark.
-        units : str, optional
-            Units of the effects, for the axis.
+        scale : Series, optional
+            Factor by which each regressor's effect is multiplied, such as a standard deviation.
+        **options
+            As in :func:`nnecon.report.plots.plot_path`.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
-        return plots.plot_path(
-            self.alphas,
-            self.effects,
-            self.edf,
-            chosen=self.alpha_min if chosen is None else chosen,
-            alpha_1se=self.alpha_1se,
-            switches=self.alphas[self.switches],
-            units=units,
-        )
+        effects = self.effects if scale is None else self.effects * scale
+        marks = {
+            "chosen": self.alpha_min,
+            "alpha_1se": self.alpha_1se,
+            "switches": self.alphas[self.switches],
+        }
+        return plots.plot_path(self.alphas, effects, self.edf, **{**marks, **options})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,13 +131,10 @@ class CrossValidation:
         """Standard error of the mean over folds, shape (m,)."""
         return standard_error(self.scores)
 
-    def plot(
-        self,
-        alpha_min: float | None = None,
-        alpha_1se: float | None = None,
-        units: str | None = None,
-    ) -> Any:
+    def plot(self, **options: Any) -> Any:
         """Cross-validated error against the penalty, with the baseline's.
+
+        Options are those of :func:`nnecon.report.plots.plot_cv`.
 
         Returns
         -------
@@ -149,12 +144,9 @@ class CrossValidation:
             self.alphas,
             self.mean,
             self.se,
-            float(self.baseline_scores.mean()),
-            float(standard_error(self.baseline_scores[:, None])[0]),
-            alpha_min=alpha_min,
-            alpha_1se=alpha_1se,
-            fold_scores=self.scores,
-            units=units,
+            baseline_mean=float(self.baseline_scores.mean()),
+            baseline_se=float(standard_error(self.baseline_scores[:, None])[0]),
+            **options,
         )
 
 

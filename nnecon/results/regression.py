@@ -1,12 +1,15 @@
 """Results of a neural regression."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
 from nnecon.inference.covariance import automatic_lags
 from nnecon.inference.diagnostics import residual_statistics
@@ -19,11 +22,14 @@ from nnecon.inference.effects import (
 )
 from nnecon.report import plots, tables
 from nnecon.report.formats import format_number, format_pvalue
+from nnecon.report.html import write_report
 from nnecon.results.base import Results
+from nnecon.results.chapters import regression_chapters
 from nnecon.results.comparison import Comparison
 from nnecon.results.effects import EffectCurve, MarginalEffects
 from nnecon.results.inference_table import distribution
 from nnecon.results.prediction import PredictionResults
+from nnecon.version import __version__
 
 
 class NeuralRegressionResults(Results):
@@ -128,7 +134,6 @@ class NeuralRegressionResults(Results):
         scaling, objective = estimate.scaling, estimate.objective
         network, params = objective.network, self.solution.params
         weights = self._relative_weights / len(self._relative_weights)
-        coefficients = self.baseline.params.to_numpy()
         effects, gradients, classical = [], [], []
         for regressor in design.regressors:
             if regressor.kind == "category":
@@ -144,7 +149,7 @@ class NeuralRegressionResults(Results):
                 )
             effects.append(effect * scaling.target_scale)
             gradients.append(gradient * scaling.target_scale)
-            classical.append(weights @ derivative @ coefficients)
+            classical.append(weights @ derivative)
         names = [regressor.name for regressor in design.regressors]
         gradient = np.array(gradients).reshape(len(names), len(params))
         error = np.sqrt(delta_variance(gradient, self.covariance.matrix))
@@ -152,12 +157,21 @@ class NeuralRegressionResults(Results):
             pd.Series(effects, index=names, dtype=float),
             pd.Series(error, index=names),
             gradient,
-            pd.Series(classical, index=names, dtype=float),
+            self._classical_effects(np.array(classical).reshape(len(names), -1), names),
             self.use_t,
             self.covariance.df_resid,
             self.covariance.description,
             self.model.endog_names,
         )
+
+    def _classical_effects(self, gradient: np.ndarray, names: list[str]) -> pd.DataFrame:
+        """Effects of the classical model, linear in its coefficients, with standard errors."""
+        classical = self.baseline
+        if not names:
+            return pd.DataFrame({"effect": [], "se": []}, dtype=float)
+        variance = delta_variance(gradient, np.asarray(classical.cov_params()))
+        effect = gradient @ classical.params.to_numpy()
+        return pd.DataFrame({"effect": effect, "se": np.sqrt(variance)}, index=names)
 
     def get_margeff(self) -> MarginalEffects:
         """Average partial effects, weighted like the observations, with delta-method errors.
@@ -167,6 +181,71 @@ class NeuralRegressionResults(Results):
         category.
         """
         return self._margeff
+
+    def effects_frame(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Partial effects with errors, and the classical model's in the last column."""
+        margeff = self.get_margeff()
+        letter = "t" if margeff.use_t else "z"
+        names = ["dy/dx", "std err", letter, f"P>|{letter}|", f"[{alpha / 2:.3g}"]
+        frame = margeff.summary_frame(alpha).set_axis([*names, f"{1 - alpha / 2:.3g}]"], axis=1)
+        return frame.assign(**{self._baseline_name: margeff.baseline["effect"]})
+
+    def best_live(self) -> Self:
+        """Results at the penalty of the path with the best network that is not zero.
+
+        By cross-validated error where there is one, otherwise the largest such penalty. Shows what
+        was turned down where the chosen estimate is the classical model.
+        """
+        path = self.path
+        live = np.flatnonzero(path.edf > path.edf[0] + 1e-6)
+        if not len(live):
+            raise SpecificationError("the network is zero at every penalty of the path.")
+        best = live[0] if path.cv_mean is None else live[path.cv_mean[live].argmin()]
+        spec = self.cov_spec
+        return self.model.results_at(
+            path.params[best],
+            float(path.alphas[best]),
+            cov_type=spec.kind,
+            cov_kwds=spec.options,
+            use_t=spec.use_t,
+        )
+
+    def report(
+        self,
+        out: str | Path,
+        title: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        code: str = "",
+        progress: bool = False,
+    ) -> list[Path]:
+        """Write a report: one HTML page, LaTeX tables and PDF charts.
+
+        Parameters
+        ----------
+        out : str or Path
+            Folder to write to.
+        title : str, optional
+            Title of the page.
+        labels : mapping, optional
+            What the variables are, with units after a comma:
+            ``{"infl": "CPI inflation, % a year"}``.
+        code : str
+            Program that made the fit, to print in the last chapter.
+        progress : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        list of Path
+            Files written, the page first.
+        """
+        return write_report(
+            title or f"Neural regression of {self.model.endog_names}",
+            self.model.formula or f"{len(self.model.exog_names)} regressors",
+            regression_chapters(self, labels, code, progress),
+            out,
+            footer=f"Made with nnecon {__version__} on {date.today():%d %B %Y}.",
+        )
 
     def effect_curve(
         self, x: str, grid: Sequence[float] | int = 50, alpha: float = 0.05
@@ -191,7 +270,7 @@ class NeuralRegressionResults(Results):
         if regressor.kind == "category":
             points = np.array(design.levels(regressor))
         elif isinstance(grid, int):
-            points = np.linspace(*np.quantile(observed, [0.01, 0.99]), grid)
+            points = np.linspace(np.quantile(observed, 0.01), np.quantile(observed, 0.99), grid)
         else:
             points = np.asarray(grid, dtype=float)
         values, gradients, classical = [], [], []
@@ -322,9 +401,7 @@ class NeuralRegressionResults(Results):
         statsmodels.iolib.summary.Summary
             ``as_text()``, ``as_html()``, ``as_latex()``.
         """
-        margeff = self.get_margeff()
-        effects = coefficient_frame(margeff, alpha, self._baseline_name)
-        blocks = [tables.Table(effects, "Average partial effects")]
+        blocks = [tables.Table(self.effects_frame(alpha), "Average partial effects")]
         if self.model.interpretable if params is None else params:
             blocks.insert(0, tables.Table(self._table(alpha), "Parameters"))
         blocks.append(tables.Table(self._tail()))
@@ -349,23 +426,50 @@ class NeuralRegressionResults(Results):
 
     # -- pictures ---------------------------------------------------------------------------------
 
-    def plot_path(self, units: str | None = None) -> Any:
-        """Partial effects and effective degrees of freedom along the penalty."""
-        return self.path.plot(chosen=self.alpha, units=units)
+    def plot_path(self, per_sd: bool = True, **options: Any) -> Any:
+        """Partial effects and effective degrees of freedom along the penalty.
 
-    def plot_cv(self, units: str | None = None) -> Any:
-        """Cross-validated error along the penalty, with the classical model's."""
-        return self.cv.plot(self.path.alpha_min, self.path.alpha_1se, units)
+        Parameters
+        ----------
+        per_sd : bool
+            Show effects of one standard deviation of each continuous regressor, which can be
+            compared; otherwise of one unit.
+        **options
+            As in :func:`nnecon.report.plots.plot_path`.
+        """
+        scale = pd.Series(1.0, index=self.path.effects.columns)
+        label = f"Average partial effect on {self.model.endog_names}"
+        if per_sd:
+            label = f"Effect of one standard deviation on {self.model.endog_names}"
+            for regressor in self.model.design.regressors:
+                if regressor.kind == "continuous":
+                    scale[regressor.name] = np.std(self.model.design.observed(regressor))
+        return self.path.plot(scale, **{"chosen": self.alpha, "ylabel": label, **options})
+
+    def plot_cv(self, **options: Any) -> Any:
+        """Cross-validated error along the penalty, with the classical model's.
+
+        Options are those of :func:`nnecon.report.plots.plot_cv`.
+        """
+        marks = {"alpha_min": self.path.alpha_min, "alpha_1se": self.path.alpha_1se}
+        return self.cv.plot(**{**marks, "baseline_name": self._baseline_name, **options})
 
     def plot_effect(
         self,
         x: str,
         grid: Sequence[float] | int = 50,
         alpha: float = 0.05,
-        xlabel: str | None = None,
-        ylabel: str | None = None,
+        **options: Any,
     ) -> Any:
-        """Mean of the dependent variable along one regressor, with its pointwise band."""
+        """Mean of the dependent variable along one regressor, with its pointwise band.
+
+        Parameters
+        ----------
+        x, grid, alpha
+            As in :meth:`effect_curve`.
+        **options
+            As in :func:`nnecon.report.plots.plot_effect`: labels with units, title.
+        """
         curve = self.effect_curve(x, grid, alpha)
         frame = curve.frame
         return plots.plot_effect(
@@ -374,35 +478,33 @@ class NeuralRegressionResults(Results):
             frame["mean_ci_lower"].to_numpy(),
             frame["mean_ci_upper"].to_numpy(),
             rug=curve.observed,
-            xlabel=xlabel or x,
-            ylabel=ylabel or f"Mean of {curve.endog_name}",
             baseline=frame["baseline"].to_numpy(),
             level=curve.level,
+            **{"xlabel": x, "ylabel": f"Mean of {curve.endog_name}", **options},
         )
 
-    def plot_fit(self, units: str | None = None) -> Any:
-        """Actual and fitted values, with the classical model's."""
-        index = self.model.design.sample.index
+    def plot_fit(self, **options: Any) -> Any:
+        """Actual and fitted values, with the classical model's.
+
+        Options are those of :func:`nnecon.report.plots.plot_fit`: ``units``, ``recessions``.
+        """
         return plots.plot_fit(
-            index,
+            self.model.design.sample.index,
             self.model.endog,
             self.fittedvalues.to_numpy(),
             baseline=self.baseline.fittedvalues.to_numpy(),
-            units=units or self.model.endog_names,
+            baseline_name=self._baseline_name,
+            **{"name": self.model.endog_names, **options},
         )
 
-    def plot_residuals(self, units: str | None = None) -> Any:
-        """Residuals over time or rows, their distribution and autocorrelation."""
-        index = self.model.design.sample.index
+    def plot_residuals(self, **options: Any) -> Any:
+        """Residuals over time or against the fit, their distribution and autocorrelation.
+
+        Options are those of :func:`nnecon.report.plots.plot_residuals`: ``units``.
+        """
         return plots.plot_residuals(
-            index, self.resid.to_numpy(), self.fittedvalues.to_numpy(), units=units
+            self.model.design.sample.index,
+            self.resid.to_numpy(),
+            self.fittedvalues.to_numpy(),
+            **options,
         )
-
-
-def coefficient_frame(margeff: MarginalEffects, alpha: float, baseline: str) -> pd.DataFrame:
-    """Partial effects with errors, and the classical model's in the last column."""
-    frame = margeff.summary_frame(alpha)
-    letter = "t" if margeff.use_t else "z"
-    names = ["dy/dx", "std err", letter, f"P>|{letter}|", f"[{alpha / 2:.3g}"]
-    frame = frame.set_axis([*names, f"{1 - alpha / 2:.3g}]"], axis=1)
-    return frame.assign(**{baseline: margeff.baseline})

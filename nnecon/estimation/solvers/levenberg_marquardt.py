@@ -5,9 +5,9 @@ Each step solves :math:`(J'WJ + \alpha D + \lambda S)\delta = -\nabla F` with Ma
 :math:`\lambda` (Madsen, Nielsen and Tingleff, 2004). A batch holds one lane a chain; a lane
 that has solved its problem goes on to its next penalty while the others work, so that one compiled
 call serves all of them. Without a penalty the step comes from a QR factorisation of the Jacobian
-instead of the normal equations, whose condition number is the square (Bjorck, 1996), and is corrected by
-geodesic acceleration, which keeps it within the region where the model is nearly linear
-(Transtrum and Sethna, 2012).
+instead of the normal equations, whose condition number is the square (Bjorck, 1996), and is
+corrected by geodesic acceleration, which keeps it within the region where the model is nearly
+linear (Transtrum and Sethna, 2012).
 """
 
 from typing import NamedTuple
@@ -144,9 +144,9 @@ class _Lanes:
     def refresh(self, on: np.ndarray) -> None:
         """Recompute what follows from residual, Jacobian, parameters and penalty."""
         ridge = self.ridge[on]
-        self.gradient[on] = (
-            np.swapaxes(self.jacobian[on], 1, 2) @ self.residual[on][..., None]
-        )[..., 0] + ridge * self.params[on]
+        self.gradient[on] = (np.swapaxes(self.jacobian[on], 1, 2) @ self.residual[on][..., None])[
+            ..., 0
+        ] + ridge * self.params[on]
         diagonal = np.diagonal(self.gram[on], axis1=1, axis2=2) + ridge
         self.scaling[on] = np.maximum(
             MEMORY * self.scaling[on], np.where(diagonal > 0, diagonal, 1e-300)
@@ -252,4 +252,4 @@ def _iterate(state: _Lanes, step, options: Options) -> None:
             or state.iterations[lane] >= limit
         )
         if done:
-            state.finish_problem(lane, certificates[lane])
+            state.finish_problem(int(lane), certificates[lane])

@@ -1,0 +1,242 @@
+"""The command line: ``nnecon report`` and ``nnecon fit``."""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nnecon.data.datasets import MACRO_LABELS, load_macro
+from nnecon.data.files import DATE_NAMES, read_table
+from nnecon.exceptions import NneconError, SpecificationError
+from nnecon.models.regression import NeuralRegression
+from nnecon.nets.activations import ACTIVATIONS
+from nnecon.results.regression import NeuralRegressionResults
+from nnecon.version import __version__
+
+MACRO_FORMULA = "growth ~ lag(growth, 1, 2) + lag(infl, 1) + lag(unemp, 1) + lag(realint, 1)"
+MACRO_TITLE = "US real GDP growth: a neural regression beside OLS"
+
+EPILOG = """\
+examples:
+  nnecon report
+      the default: US quarterly macro data, 1959 to 2009
+  nnecon report wages.csv --formula "np.log(wage) ~ educ + exper + C(sector)"
+  nnecon report panel.xlsx --date month --formula "infl ~ lag(infl, 1, 12) + lag(unemp, 1)" \\
+      --hidden 16 --out inflation
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Arguments of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="nnecon",
+        description="Neural networks for economists: regressions with a network inside, standard "
+        "errors, diagnostics and a fair comparison with OLS.",
+    )
+    parser.add_argument("--version", action="version", version=f"nnecon {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    report = commands.add_parser(
+        "report",
+        help="fit a neural regression and write a report: a web page, LaTeX tables, PDF charts",
+        description="Fit a neural regression, compare it with OLS, and write a report: one web "
+        "page (index.html), LaTeX tables (tables/), PDF charts (figures/) and the fit itself "
+        "(results.nnecon, for nnecon.load in Python).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_arguments(report)
+    report.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("nnecon-report"),
+        help="folder to write to (default: nnecon-report)",
+    )
+    report.add_argument("--title", help="title of the page")
+    fit = commands.add_parser(
+        "fit",
+        help="fit a neural regression and print its summary",
+        description="Fit a neural regression and print its summary beside OLS.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_model_arguments(fit)
+    fit.add_argument("--save", metavar="FILE", type=Path, help="file to save the fit to")
+    return parser
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="CSV, Parquet or Excel file (default: US quarterly macro data)",
+    )
+    data.add_argument(
+        "--formula",
+        metavar="F",
+        help="as in R: 'y ~ x + lag(y, 1, 4)'; lag, diff, dlog, C(), bs(), np.log and "
+        "interactions work (needed with DATA)",
+    )
+    data.add_argument(
+        "--date",
+        metavar="COLUMN",
+        help=f"column of dates (default: one called {', '.join(DATE_NAMES)})",
+    )
+    data.add_argument("--weights", metavar="COLUMN", help="column of observation weights")
+    data.add_argument(
+        "--groups", metavar="COLUMN", help="column of groups: clustered errors, whole groups a fold"
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--hidden",
+        metavar="UNITS",
+        default="8",
+        help="hidden units, by layer: 8 or 16,8 (default: 8)",
+    )
+    model.add_argument(
+        "--activation",
+        choices=list(ACTIVATIONS),
+        default="tanh",
+        help="activation of hidden units (default: tanh)",
+    )
+    model.add_argument(
+        "--alpha",
+        default="cv",
+        help="penalty of the network: a number, cv (least cross-validated error), or 1se "
+        "(one-standard-error rule); default: cv",
+    )
+    model.add_argument(
+        "--cv", metavar="K", type=int, default=5, help="folds of cross-validation (default: 5)"
+    )
+    model.add_argument(
+        "--starts", metavar="N", type=int, default=8, help="random starts (default: 8)"
+    )
+    model.add_argument(
+        "--rng", metavar="SEED", type=int, default=0, help="seed of random numbers (default: 0)"
+    )
+    model.add_argument(
+        "--cov-type",
+        help="nonrobust, HC0, HC1, HC2, HC3, HAC or cluster (default: HAC for dated data, cluster "
+        "with --groups, HC1 otherwise)",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; exit code 2 and one line on the standard error where it cannot be done."""
+    arguments = build_parser().parse_args(argv)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", category=UserWarning)
+        try:
+            run = _report if arguments.command == "report" else _fit
+            run(arguments)
+        except NneconError as error:
+            print(f"nnecon {arguments.command}: error: {_one_line(error)}", file=sys.stderr)
+            return 2
+        except OSError as error:
+            reason = f"cannot write {error.filename}: {error.strerror}"
+            print(f"nnecon {arguments.command}: error: {reason}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"\nnnecon {arguments.command}: stopped; nothing was saved", file=sys.stderr)
+            return 130
+    for text in dict.fromkeys(_one_line(warning.message) for warning in caught):
+        print(f"warning: {text}", file=sys.stderr)
+    return 0
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _numbers(text: str, option: str, example: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise SpecificationError(
+            f"{option} {text!r}: give whole numbers such as {example}"
+        ) from None
+
+
+def _penalty(text: str) -> float | str:
+    if text in ("cv", "1se"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise SpecificationError(f"--alpha {text!r}: give a number, cv or 1se") from None
+
+
+def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, dict[str, Any]]:
+    """Fit, and what a report says about the data: ``labels``, ``title`` and ``code``."""
+    hidden = _numbers(arguments.hidden, "--hidden", "8 or 16,8")
+    alpha = _penalty(arguments.alpha)
+    if arguments.data is None:
+        data, formula = load_macro(), arguments.formula or MACRO_FORMULA
+        about: dict[str, Any] = {"labels": MACRO_LABELS, "title": MACRO_TITLE}
+        source = "ne.datasets.load_macro()"
+    else:
+        if arguments.formula is None:
+            raise SpecificationError("with a data file give a formula too: --formula 'y ~ x1 + x2'")
+        data, formula = read_table(arguments.data, arguments.date), arguments.formula
+        about = {"labels": {}, "title": None}
+        source = f"ne.read_table({arguments.data!r}, date={arguments.date!r})"
+    model_options: dict[str, Any] = {"hidden": hidden, "activation": arguments.activation}
+    fit_options = {
+        "alpha": alpha,
+        "cv": arguments.cv,
+        "n_starts": arguments.starts,
+        "rng": arguments.rng,
+    }
+    if arguments.weights is not None:
+        model_options["weights"] = arguments.weights
+    for name in ("groups", "cov_type"):
+        if getattr(arguments, name) is not None:
+            fit_options[name] = getattr(arguments, name)
+    about["code"] = _program(source, formula, model_options, fit_options)
+    model = NeuralRegression.from_formula(formula, data, **model_options)
+    return model.fit(progress=True, **fit_options), about
+
+
+def _program(source: str, formula: str, model: dict[str, Any], fit: dict[str, Any]) -> str:
+    def listed(options: dict[str, Any]) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+    return (
+        "import nnecon as ne\n\n"
+        f"data = {source}\n"
+        "model = ne.NeuralRegression.from_formula(\n"
+        f"    {formula!r},\n    data,\n    {listed(model)},\n)\n"
+        f"results = model.fit({listed(fit)})\n"
+        "print(results.summary())"
+    )
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    results, _ = _estimate(arguments)
+    print(results.summary())
+    print()
+    print(results.compare())
+    if arguments.save is not None:
+        results.save(arguments.save)
+        print(f"\nSaved to {arguments.save}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    results, about = _estimate(arguments)
+    title = arguments.title or about.pop("title")
+    written = results.report(arguments.out, **{**about, "title": title}, progress=True)
+    results.save(arguments.out / "results.nnecon")
+    print(results.summary())
+    kinds = {"tables": "*.tex", "figures": "*.pdf"}
+    print(f"\nReport:  {written[0]}")
+    for folder, pattern in kinds.items():
+        count = len([path for path in written if path.parent.name == folder])
+        print(f"{folder.capitalize() + ':':8s} {arguments.out / folder / pattern} ({count} files)")
+    print(f"Fit:     {arguments.out / 'results.nnecon'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
