@@ -8,6 +8,7 @@ the expression as if it were a column. The rest sees only the rows at hand.
 import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from nnecon.data.lags import TIME_OPERATORS, call_periods
 from nnecon.data.syntax import parse, unknown_column

@@ -40,7 +40,7 @@ def check_rank(design: Design, weights: np.ndarray, linear_part: bool) -> None:
             f"{n_obs} rows cannot determine a linear part of {n_columns} columns; leave columns "
             "out, or fit a network alone with linear_part=False"
         )
-    order = [*([const] if const is not None else []), *(j for j in range(n_columns) if j != const)]
+    order = sorted(range(n_columns), key=lambda j: j != const)
     columns = sample.exog - mean if const is not None else sample.exog.copy()
     if const is not None:
         columns[:, const] = 1.0
