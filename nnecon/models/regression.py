@@ -418,8 +418,10 @@ class NeuralRegression(Model):
                 "at their defaults."
             )
         objective, scaling = self._objective()
-        assert self.specification.start is not None
-        chain = Chain.single(self.weights, self.specification.start, 0.0)
+        start = self.specification.start
+        assert start is not None
+        self._check_start(objective, start)
+        chain = Chain.single(self.weights, start, 0.0)
         solution = solve(objective, [chain], solver)[0]
         self._warn(solution, None, rule)
         estimate = Estimate(
@@ -433,6 +435,17 @@ class NeuralRegression(Model):
             facts={"alpha": 0.0, "method": solver.name},
         )
         return NeuralRegressionResults(self, estimate, spec)
+
+    def _check_start(self, objective: Objective, start: np.ndarray) -> None:
+        values = fitted(self.network, start, objective.inputs)
+        if np.isfinite(values).all():
+            return
+        at = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise SpecificationError(
+            f"at start_params the network gives {values[at]:g} for row "
+            f"{self.design.sample.index[at]}; choose start values at which it is finite for all "
+            "rows."
+        )
 
     def _warn(self, solution: Solution, path: RegularizationPath | None, rule: float | str) -> None:
         if not solution.converged:

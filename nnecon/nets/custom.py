@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import checkify
 
 from nnecon.exceptions import SpecificationError
 from nnecon.nets.dense import generic_curvature
@@ -50,14 +51,28 @@ def check_function(function: Callable[[Any, Any], Any], n_params: int, n_inputs:
     row = jax.ShapeDtypeStruct((n_inputs,), np.float32)
     try:
         value = jax.eval_shape(function, params, row)
-    except jax.errors.TracerArrayConversionError as error:
+    except jax.errors.JAXTypeError as error:
         raise SpecificationError(
-            "network= uses numpy where it needs jax.numpy (jnp.exp instead of np.exp), so that it "
-            "can be differentiated."
+            "network= uses numpy, float(), if or the like where it needs jax.numpy (jnp.exp "
+            "instead of np.exp, jnp.where instead of if), so that it can be differentiated: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    except TypeError as error:
+        raise SpecificationError(
+            "network= is called as f(params, x) with two arrays and returns one number, but that "
+            f"failed: {str(error).splitlines()[0]}"
         ) from error
     if getattr(value, "shape", None) != ():
         raise SpecificationError(
             "network=f(params, x) gets one row x of shape "
             f"({n_inputs},) and returns one number, but returned shape "
             f"{getattr(value, 'shape', type(value).__name__)}; use x[0], x[1], ... for the columns."
+        )
+    # JAX itself reads the last element where an index is too large
+    checked = jax.jit(checkify.checkify(function, errors=checkify.index_checks))
+    found, _ = checked(np.ones(n_params, np.float32), np.ones(n_inputs, np.float32))
+    if found.get() is not None:
+        raise SpecificationError(
+            f"network=f(params, x) reads an element that is not there, with {n_params} params and "
+            f"{n_inputs} columns in x: {found.get()}"
         )
