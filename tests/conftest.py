@@ -1,0 +1,31 @@
+"""Fits that many tests look at, made once."""
+
+import helpers
+import pytest
+
+import nnecon as ne
+
+
+@pytest.fixture(scope="session")
+def macro_model():
+    """The macro model of the README."""
+    return ne.NeuralRegression.from_formula(helpers.MACRO_FORMULA, helpers.macro(), hidden=(8,))
+
+
+@pytest.fixture(scope="session")
+def macro_results(macro_model):
+    """Cross-validated over the default grid: the fit of the main job."""
+    return macro_model.fit()
+
+
+@pytest.fixture(scope="session")
+def curved_frame():
+    """A cross section with one clear bend."""
+    return helpers.cross_section()
+
+
+@pytest.fixture(scope="session")
+def curved_results(curved_frame):
+    """Small network on the cross section, cross-validated on a short grid."""
+    model = ne.NeuralRegression.from_formula("y ~ x1 + x2 + C(region)", curved_frame, hidden=(3,))
+    return model.fit(alphas=8, n_starts=4)
