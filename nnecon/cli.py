@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         "report",
         help="fit a neural regression and write a report: a web page, LaTeX tables, PDF charts",
         description="Fit a neural regression, compare it with OLS, and write a report: one web "
-        "page (index.html), LaTeX tables (tables/), PDF charts (figures/) and the fit itself "
+        "page\n(index.html), LaTeX tables (tables/), PDF charts (figures/) and the fit itself\n"
         "(results.nnecon, for nnecon.load in Python).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -97,37 +97,37 @@ def read_dates(column: pd.Series, source: str) -> pd.Index:
         return _years(column, name, source)
     text = column.astype(str)
     quarters = text.str.fullmatch(_QUARTER)
-    if quarters.all():
+    if quarters.iloc[0]:
+        if not quarters.all():
+            raise _not_a_date(column, int((~quarters).argmax()), source)
         clean = text.str.replace(_QUARTER, r"\1Q\2", regex=True)
         return pd.PeriodIndex(clean, freq="Q", name=name)
     dates = pd.to_datetime(column, errors="coerce", format="ISO8601")
     if dates.isna().any():
-        dates = _guessed(column, name, source)
+        dates = _guessed(column, source)
     return pd.DatetimeIndex(dates, name=name)
 
 
 def _years(column: pd.Series, name: str, source: str) -> pd.Index:
     good = (column == column.round()) & column.between(1000, 3000)
     if not good.all():
-        row = int((~good).argmax())
-        raise DataError(
-            f"{source}: column {name!r} should hold dates, but row {row + 1} of the data is "
-            f"{column.iloc[row]!r}; give years, quarters such as 1959Q1, or dates such as "
-            "1959-01-31, or name another column with --date"
-        )
+        raise _not_a_date(column, int((~good).argmax()), source)
     return pd.PeriodIndex(column.astype(int).astype(str), freq="Y", name=name)
 
 
-def _guessed(column: pd.Series, name: str, source: str) -> pd.Series:
+def _guessed(column: pd.Series, source: str) -> pd.Series:
     """Dates in the one format that reads the first row, such as 1/31/1959."""
     first = str(column.iloc[0])
     form = pd.tseries.api.guess_datetime_format(first)
     dates = pd.to_datetime(column.astype(str), errors="coerce", format=form or "ISO8601")
     if dates.isna().any():
-        row = int(dates.isna().argmax())
-        raise DataError(
-            f"{source}: column {name!r} should hold dates, but row {row + 1} of the data is "
-            f"{column.iloc[row]!r}; give years, quarters such as 1959Q1, or dates such as "
-            "1959-01-31, or name another column with --date"
-        )
+        raise _not_a_date(column, int(dates.isna().argmax()), source)
     return dates
+
+
+def _not_a_date(column: pd.Series, row: int, source: str) -> DataError:
+    return DataError(
+        f"{source}: column {column.name!r} should hold dates, but row {row + 1} of the data is "
+        f"{column.iloc[row]!r}; give years, quarters such as 1959Q1, or dates such as 1959-01-31, "
+        "or name another column with --date"
+    )

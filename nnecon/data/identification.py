@@ -46,7 +46,7 @@ def check_rank(design: Design, weights: np.ndarray, linear_part: bool) -> None:
         columns[:, const] = 1.0
     columns = columns * np.sqrt(weights / weights.sum())[:, None]
     columns = columns[:, order] / np.linalg.norm(columns[:, order], axis=0)
-    triangle = np.linalg.qr(columns, mode="r")
+    triangle = np.asarray(np.linalg.qr(columns, mode="r"))
     for place, j in enumerate(order):
         if abs(triangle[place, place]) > TOLERANCE:
             continue

@@ -16,7 +16,7 @@ from nnecon.estimation.kernels import fitted
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
-from nnecon.inference.covariance import automatic_lags
+from nnecon.inference.covariance import automatic_lags, check
 from nnecon.models.base import Model
 from nnecon.models.fitting import Job, read_alpha, read_alphas, trace
 from nnecon.models.specification import Specification
@@ -387,6 +387,7 @@ class NeuralRegression(Model):
         self, kind: str | None, options: Mapping[str, Any] | None, use_t: bool | None, labels: Any
     ) -> CovarianceSpec:
         kind = self.default_cov_type(labels) if kind is None else kind
+        check(kind, options)
         options = dict(options or {})
         if kind == "cluster" and labels is not None:
             options.setdefault("groups", labels)

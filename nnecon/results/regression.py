@@ -480,7 +480,12 @@ class NeuralRegressionResults(Results):
             rug=curve.observed,
             baseline=frame["baseline"].to_numpy(),
             level=curve.level,
-            **{"xlabel": x, "ylabel": f"Mean of {curve.endog_name}", **options},
+            **{
+                "title": f"Mean of {curve.endog_name} along {x}",
+                "xlabel": x,
+                "ylabel": f"Mean of {curve.endog_name}",
+                **options,
+            },
         )
 
     def plot_fit(self, **options: Any) -> Any:
