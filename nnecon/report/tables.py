@@ -27,6 +27,9 @@ from nnecon.report.markup import html_notes, html_table, latex_notes, tabular, w
 WIDTH = 78
 """Smallest width of a console table, in characters: that of statsmodels' OLS summary."""
 
+WIDE = 6
+"""A LaTeX table of more columns is set in small type, to fit the width of an article."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -231,6 +234,8 @@ def to_latex(
     cells = format_frame(frame, formats, row_formats)
     name = label_text(frame.index.name) if index_name is None else index_name
     lines = ["\\begin{table}[htbp]", "\\centering"]
+    if len(frame.columns) > WIDE:
+        lines.append("\\small\\setlength{\\tabcolsep}{4pt}")
     if caption:
         lines.append(f"\\caption{{{latex_text(caption)}}}")
     if label:

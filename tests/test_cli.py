@@ -1,0 +1,145 @@
+"""The command line: what it writes, what it prints, and one line for every mistake."""
+
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+import nnecon as ne
+from nnecon.cli import main
+
+
+@pytest.fixture(scope="module")
+def macro_csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "macro.csv"
+    frame = ne.datasets.load_macro().reset_index()
+    frame.assign(quarter=frame["quarter"].astype(str)).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    assert main(["report", "--out", str(out), "--starts", "2", "--hidden", "3"]) == 0
+    return out
+
+
+def test_report_writes_page_tables_figures_and_fit(written):
+    page = (written / "index.html").read_text()
+    assert "US real GDP growth" in page
+    assert not re.search(r"(src|href)=.https?://", page)
+    tables = {path.name for path in (written / "tables").iterdir()}
+    assert tables == {"data.tex", "effects.tex", "path.tex", "comparison.tex"}
+    figures = {path.name for path in (written / "figures").iterdir()}
+    assert {"effects.pdf", "path.pdf", "cv.pdf", "shape-1.pdf", "fit.pdf"} <= figures
+    loaded = ne.load(written / "results.nnecon")
+    assert loaded.nobs == 200
+    assert loaded.converged
+
+
+def test_report_program_repeats_the_fit(written):
+    page = (written / "index.html").read_text()
+    code = re.search(r"import nnecon as ne.*?results = [^\n]*", page, re.S).group()
+    scope = {}
+    exec(code.replace("&#39;", "'").replace("&#34;", '"'), scope)
+    loaded = ne.load(written / "results.nnecon")
+    pd.testing.assert_series_equal(scope["results"].params, loaded.params, check_exact=True)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+def test_tables_compile(written, tmp_path):
+    body = "\n".join(rf"\input{{{path}}}" for path in sorted((written / "tables").iterdir()))
+    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+    (tmp_path / "all.tex").write_text(f"{document}{body}\n\\end{{document}}\n")
+    run = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+
+
+def test_fit_prints_summary_and_saves(macro_csv, tmp_path, capsys):
+    saved = tmp_path / "fit.nnecon"
+    formula = "growth ~ lag(unemp, 1) + infl"
+    code = main(
+        ["fit", str(macro_csv), "--formula", formula, "--alpha", "0.05", "--save", str(saved)]
+    )
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert "Average partial effects" in printed
+    assert "Comparison with the classical model" in printed
+    assert ne.load(saved).alpha == 0.05
+
+
+@pytest.mark.parametrize("ending", ["parquet", "xlsx"])
+def test_reads_parquet_and_excel(ending, tmp_path, capsys):
+    frame = ne.datasets.load_macro()[["growth", "unemp"]]
+    frame = frame.set_axis(frame.index.to_timestamp(), axis=0).rename_axis("date").reset_index()
+    path = tmp_path / f"macro.{ending}"
+    frame.to_parquet(path) if ending == "parquet" else frame.to_excel(path, index=False)
+    assert main(["fit", str(path), "--formula", "growth ~ lag(unemp, 1)", "--hidden", ""]) == 0
+    assert "No. Observations:" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "unknown column": (["--formula", "growth ~ unempp"], "did you mean 'unemp'"),
+    "unknown function": (["--formula", "growth ~ lagg(unemp, 1)"], "lagg"),
+    "bad formula": (["--formula", "growth ~ ("], "cannot read the formula"),
+    "no formula": ([], "--formula"),
+    "no date column": (["--formula", "growth ~ unemp", "--date", "day"], "'day'"),
+    "bad hidden": (["--formula", "growth ~ unemp", "--hidden", "x"], "--hidden"),
+    "bad alpha": (["--formula", "growth ~ unemp", "--alpha", "x"], "--alpha"),
+    "negative alpha": (["--formula", "growth ~ unemp", "--alpha", "-1"], "alpha"),
+    "bad folds": (["--formula", "growth ~ unemp", "--cv", "1"], "cv=1"),
+    "bad covariance": (["--formula", "growth ~ unemp", "--cov-type", "HC9"], "HC9"),
+    "bad weights": (["--formula", "growth ~ unemp", "--weights", "w"], "'w'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_give_one_line_and_exit_code_2(mistake, macro_csv, capsys):
+    options, expected = MISTAKES[mistake]
+    assert main(["fit", str(macro_csv), *options]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = [line for line in printed.err.splitlines() if "error:" in line]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "Traceback" not in printed.err
+
+
+FILES = {
+    "nothing.csv": (None, "there is no file"),
+    "empty.csv": ("", "cannot be read"),
+    "header.csv": ("date,y,x\n", "holds no rows"),
+    "dates.csv": ("date,y,x\n2001Q1,1,2\n2001Q9,2,3\n", "row 2 of the data is '2001Q9'"),
+    "calendar.csv": ("date,y,x\n2001-01-31,1,2\nsoon,2,3\n", "row 2 of the data is 'soon'"),
+    "years.csv": ("year,y,x\n2001,1,2\n20002,2,3\n", "row 2"),
+    "hole.csv": ("date,y,x\n2001Q1,1,2\n,2,3\n", "no date in row 2"),
+    "data.doc": ("y,x\n1,2\n", "cannot read '.doc'"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_unreadable_files_are_named(name, tmp_path, capsys):
+    text, expected = FILES[name]
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert main(["fit", str(tmp_path / name), "--formula", "y ~ x"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_folder_that_cannot_be_written(macro_csv, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    options = ["--formula", "growth ~ unemp", "--hidden", "", "--out", str(tmp_path / "file")]
+    assert main(["report", str(macro_csv), *options]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["fit"]])
+def test_help_reads_well(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    assert all(len(line) <= 100 for line in capsys.readouterr().out.splitlines())
