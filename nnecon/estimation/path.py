@@ -198,20 +198,37 @@ def polish(
     return solutions
 
 
-def switches(
+def connect(
     objective: Objective, weights: np.ndarray, solutions: Sequence[Solution], solver: Solver
-) -> np.ndarray:
-    """Where the path jumps to another minimum, shape (m,), bool.
+) -> tuple[list[Solution], np.ndarray]:
+    """Continue every solution to both neighbouring penalties, keep what is better, mark switches.
 
-    True at a penalty whose best solution is not reached by continuing the one before it: the
-    continuation ends in a worse minimum.
+    Returns
+    -------
+    solutions : list of Solution
+        None is worse than the continuation of a neighbour.
+    jumps : ndarray of bool of shape (m,)
+        Where the path switches to another minimum: the continuation of the solution before ends
+        in a worse one.
     """
-    jumps = np.zeros(len(solutions), dtype=bool)
-    chains = [
-        Chain.single(weights, before.params, solution.alpha)
-        for before, solution in pairwise(solutions)
-    ]
-    for at, trace in enumerate(estimate(objective, chains, solver, POLISH), 1):
-        continued = trace.loss[0] + solutions[at].alpha * trace.penalty[0]
-        jumps[at] = continued > solutions[at].objective * (1 + 1e-6)
-    return jumps
+    best, last = list(solutions), len(solutions) - 1
+    jumps = np.zeros(len(best), dtype=bool)
+    # the first solution is the classical model, which is what it is
+    pairs = [(at - 1, at) for at in range(1, last + 1)]
+    pairs += [(at + 1, at) for at in range(1, last) if best[at + 1].penalty > 0]
+    while pairs:
+        chains = [Chain.single(weights, best[a].params, best[b].alpha) for a, b in pairs]
+        traces = estimate(objective, chains, solver, POLISH)
+        moved = set()
+        for (source, at), chain, trace in zip(pairs, chains, traces, strict=True):
+            value = trace.loss[0] + best[at].alpha * trace.penalty[0]
+            if value < best[at].objective * (1 - IMPROVEMENT):
+                iterations = best[at].iterations + int(trace.iterations[0])
+                best[at] = certify(objective, trace.params[0], chain, solver.name, iterations)
+                moved.add(at)
+            elif source < at:
+                jumps[at] = value > best[at].objective * (1 + 1e-6)
+        pairs = [(at, at + 1) for at in sorted(moved) if at < last]
+        pairs += [(at - 1, at) for at in sorted(moved) if at - 1 not in moved]
+        pairs += [(at, at - 1) for at in sorted(moved) if at > 1]
+    return best, jumps

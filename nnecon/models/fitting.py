@@ -85,10 +85,9 @@ def trace(
             job.objective, weights, classical, grid, job.starts, job.solver, job.progress
         )
         found = paths.polish(job.objective, job.weights, best, job.solver)
-        jumps = np.r_[
-            False, paths.switches(job.objective, job.weights, [*solutions, *found], job.solver)[1:]
-        ]
-        solutions += found
+        solutions, jumps = paths.connect(
+            job.objective, job.weights, [*solutions, *found], job.solver
+        )
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
     ladder = np.r_[np.inf, grid]
     scores = _Scores.of(job, fold_params) if job.folds is not None else None

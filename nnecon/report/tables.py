@@ -27,8 +27,8 @@ from nnecon.report.markup import html_notes, html_table, latex_notes, tabular, w
 WIDTH = 78
 """Smallest width of a console table, in characters: that of statsmodels' OLS summary."""
 
-WIDE = 6
-"""A LaTeX table of more columns is set in small type, to fit the width of an article."""
+WIDE = 70
+"""A LaTeX table with longer rows, in characters, is set in small type to fit an article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def to_latex(
     cells = format_frame(frame, formats, row_formats)
     name = label_text(frame.index.name) if index_name is None else index_name
     lines = ["\\begin{table}[htbp]", "\\centering"]
-    if len(frame.columns) > WIDE:
+    if _row_length(frame, cells) > WIDE:
         lines.append("\\small\\setlength{\\tabcolsep}{4pt}")
     if caption:
         lines.append(f"\\caption{{{latex_text(caption)}}}")
@@ -346,3 +346,11 @@ def _text_table(
         "data_fmts": ["%s"] * len(widths),
     }
     return SimpleTable(rows, headers=head, title=title, txt_fmt=fmt)
+
+
+def _row_length(frame: pd.DataFrame, cells: list[list[str]]) -> int:
+    """Characters of a row, heads included, with two between columns."""
+    head = ["", *(label_text(column) for column in frame.columns)]
+    rows = [[label_text(i), *row] for i, row in zip(frame.index, cells, strict=True)]
+    widths = [max(len(text) for text in column) for column in zip(head, *rows, strict=True)]
+    return sum(widths) + 2 * len(frame.columns)
