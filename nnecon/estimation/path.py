@@ -10,7 +10,6 @@ neighbour's bound is lower, the problem is solved again from the neighbour.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from nnecon.estimation.estimate import SOLVERS, certify
+from nnecon.estimation.estimate import SOLVERS, certify, estimate
 from nnecon.estimation.path import (
+    POLISH,
     Baselines,
     alpha_grid,
+    connect,
     live_alpha,
     polish,
-    switches,
     trace_paths,
 )
 from nnecon.estimation.problem import Chain, Objective
@@ -96,15 +97,49 @@ def test_polished_solutions_are_certified(setting):
         assert solution.objective <= classical.loss[0] * (1 + 1e-12)
 
 
-def test_continuing_a_solution_is_no_switch_and_another_minimum_is(setting):
-    objective, weights, starts, classical, *_, paths = setting
-    solutions = polish(objective, weights[0], paths, LM)
-    zero = certify(
-        objective, classical.params[0], Chain.single(weights[0], classical.params[0], np.inf), "", 1
-    )
-    jumps = switches(objective, weights[0], [zero, *solutions], LM)
-    live = [s.penalty > 0 for s in solutions].index(True)
-    assert jumps[live + 1], "leaving the zero network is a switch: it is a local minimum"
-    assert not jumps[: live + 1].any()
-    again = switches(objective, weights[0], [solutions[-1]] * 3, LM)
-    assert not again.any()
+def with_classical(setting):
+    """Solutions from the classical model down."""
+    objective, weights, _, classical, _, _, paths = setting
+    chain = Chain.single(weights[0], classical.params[0], np.inf)
+    first = certify(objective, chain.start, chain, "weighted least squares", 1)
+    return [first, *polish(objective, weights[0], paths, LM)]
+
+
+def test_connected_solutions_are_the_continuations_of_their_neighbours_or_better(setting):
+    objective, weights, *_ = setting
+    solutions, jumps = connect(objective, weights[0], with_classical(setting), LM)
+    assert all(solution.converged for solution in solutions)
+    for at in range(1, len(solutions)):
+        for source in (at - 1, at + 1):
+            if source == len(solutions):
+                continue
+            chain = Chain.single(weights[0], solutions[source].params, solutions[at].alpha)
+            [trace] = estimate(objective, [chain], LM, POLISH)
+            continued = trace.loss[0] + solutions[at].alpha * trace.penalty[0]
+            assert solutions[at].objective <= continued * (1 + 1e-7)
+            if source < at:
+                assert jumps[at] == (continued > solutions[at].objective * (1 + 1e-6))
+    live = [solution.penalty > 0 for solution in solutions].index(True)
+    assert jumps[live], "leaving the zero network is a switch: it is a local minimum"
+    assert not jumps[:live].any()
+
+
+def test_connecting_repairs_a_path_that_got_stuck(setting):
+    """A worse minimum in the middle is replaced by the continuation of its neighbours."""
+    objective, weights, *_ = setting
+    good, _ = connect(objective, weights[0], with_classical(setting), LM)
+    middle = len(good) - 3
+    stuck = Chain.single(weights[0], good[0].params, good[middle].alpha)
+    zero = certify(objective, stuck.start, stuck, "lm", 1)
+    assert zero.converged and zero.objective > good[middle].objective
+    worse = [*good[:middle], zero, *good[middle + 1 :]]
+    repaired, _ = connect(objective, weights[0], worse, LM)
+    for one, other in zip(repaired, good, strict=True):
+        assert one.objective <= other.objective * (1 + 1e-7)
+
+
+def test_a_constant_path_has_no_switch(setting):
+    objective, weights, *_ = setting
+    solutions = with_classical(setting)
+    _, jumps = connect(objective, weights[0], [solutions[0], *[solutions[-1]] * 3], LM)
+    assert not jumps[2:].any()

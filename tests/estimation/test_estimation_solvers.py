@@ -173,5 +173,5 @@ def test_choice_of_the_solver():
     assert choose_solver("auto", 200, 601) is LBFGS
     assert choose_solver("auto", 100_000, 100) is LBFGS
     assert choose_solver("lbfgs", 10, 2) is LBFGS
-    with pytest.raises(SpecificationError, match="method='newton'.*'auto', 'lm', 'lbfgs'"):
+    with pytest.raises(SpecificationError, match=r"method='newton'.*'auto', 'lm', 'lbfgs'"):
         choose_solver("newton", 10, 2)
