@@ -27,7 +27,7 @@ from nnecon.report.markup import html_notes, html_table, latex_notes, tabular, w
 WIDTH = 78
 """Smallest width of a console table, in characters: that of statsmodels' OLS summary."""
 
-WIDE = 70
+WIDE = 60
 """A LaTeX table with longer rows, in characters, is set in small type to fit an article."""
 
 
