@@ -34,6 +34,9 @@ KERNELS = {
 RANK_TOLERANCE = 1e-11
 """Directions whose singular value is less than this share of the largest count as unidentified."""
 
+EXACT = 1e-10
+"""A row whose leverage is closer to one than this is fitted exactly."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -214,6 +217,12 @@ def _heteroskedastic(moments: Moments, kind: str, df_resid: float):
         squares = squares * len(squares) / df_resid
     elif kind in ("HC2", "HC3"):
         leverage = (moments.jacobian**2).sum(axis=1)
+        exact = np.flatnonzero(leverage > 1.0 - EXACT)
+        if len(exact):
+            raise SpecificationError(
+                f"{kind} divides by one minus the leverage, which is zero for the row at position "
+                f"{exact[0]} of the sample (a dummy of its own?); choose HC1, or leave the row out."
+            )
         squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
     scores = moments.jacobian * np.sqrt(squares)[:, None]
     return scores.T @ scores, f"{kind} (robust to unequal variances)"
