@@ -16,6 +16,7 @@ from nnecon.report.html import (
     TableBlock,
     TextBlock,
 )
+from nnecon.results.comparison import ROW_FORMATS
 
 PHONE = (4.0, 3.4)
 """Inches of the charts that phones get."""
@@ -256,7 +257,7 @@ def _accuracy(results: Any) -> Chapter:
                 "comparison",
                 f"Network and {baseline}",
                 comparison.notes,
-                row_formats={"Observations": 0},
+                row_formats=ROW_FORMATS,
             )
         ],
     )

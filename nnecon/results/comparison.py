@@ -9,7 +9,14 @@ from nnecon.inference.accuracy import AccuracyTest
 from nnecon.report import plots, tables
 from nnecon.report.formats import Formats
 
-WHOLE: Formats = {"Observations": 0}
+ROW_FORMATS: Formats = {
+    "Observations": 0,
+    "R-squared": 4,
+    "Adj. R-squared": 4,
+    "Residual standard error": lambda value: f"{value:.4g}",
+    "Cross-validated RMSE": lambda value: f"{value:.4g}",
+    "Diebold-Mariano p-value": 3,
+}
 SCORES = ("Residual standard error", "Cross-validated RMSE")
 
 
@@ -38,16 +45,18 @@ class Comparison:
 
     def summary(self) -> Any:
         """Table for console, HTML and LaTeX."""
-        table = tables.Table(self.table_frame(), row_formats=WHOLE)
+        table = tables.Table(self.table_frame(), row_formats=ROW_FORMATS)
         return tables.summary("Comparison with the classical model", [], [table], self.notes)
 
     def to_latex(self, caption: str = "Network and classical model", label: str = "") -> str:
         """LaTeX table that needs the booktabs package."""
-        return tables.to_latex(self.table_frame(), caption, label, self.notes, row_formats=WHOLE)
+        return tables.to_latex(
+            self.table_frame(), caption, label, self.notes, row_formats=ROW_FORMATS
+        )
 
     def to_html(self, caption: str = "Network and classical model") -> str:
         """HTML table."""
-        return tables.to_html(self.table_frame(), caption, self.notes, row_formats=WHOLE)
+        return tables.to_html(self.table_frame(), caption, self.notes, row_formats=ROW_FORMATS)
 
     def plot(self, **options: Any) -> Any:
         """Errors of the network relative to the classical model; less is better.

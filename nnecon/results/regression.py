@@ -284,6 +284,7 @@ class NeuralRegressionResults(Results):
         error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix))
         width = distribution(self.use_t, self.covariance.df_resid).ppf(1 - alpha / 2) * error
         mean = np.array(values)
+        name = regressor.variable if regressor.kind == "category" else regressor.name
         frame = pd.DataFrame(
             {
                 "mean": mean,
@@ -292,9 +293,9 @@ class NeuralRegressionResults(Results):
                 "mean_ci_upper": mean + width,
                 "baseline": classical,
             },
-            index=pd.Index(points, name=x),
+            index=pd.Index(points, name=name),
         )
-        return EffectCurve(x, frame, 1 - alpha, observed, self.model.endog_names)
+        return EffectCurve(name, frame, 1 - alpha, observed, self.model.endog_names)
 
     # -- comparison and diagnostics ---------------------------------------------------------------
 
@@ -481,8 +482,8 @@ class NeuralRegressionResults(Results):
             baseline=frame["baseline"].to_numpy(),
             level=curve.level,
             **{
-                "title": f"Mean of {curve.endog_name} along {x}",
-                "xlabel": x,
+                "title": f"Mean of {curve.endog_name} along {curve.regressor}",
+                "xlabel": curve.regressor,
                 "ylabel": f"Mean of {curve.endog_name}",
                 **options,
             },
