@@ -1,11 +1,19 @@
 """Classical models through statsmodels, with one face."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.regression.linear_model import OLS, WLS
+from statsmodels.regression.linear_model import (
+    OLS,
+    WLS,
+    OLSResults,
+    RegressionResults,
+    RegressionResultsWrapper,
+)
+from statsmodels.tools.sm_exceptions import ModelWarning
 
 
 def linear(
@@ -30,7 +38,29 @@ def linear(
     right = pd.DataFrame(exog, index=index, columns=exog_names)
     model = OLS(left, right) if weights is None else WLS(left, right, weights=weights)
     kwds = None if cov_type == "nonrobust" else dict(cov_kwds or {})
-    return model.fit(cov_type=cov_type, cov_kwds=kwds, use_t=use_t)
+    options = {"cov_type": cov_type, "cov_kwds": kwds, "use_t": use_t}
+    # without residual degrees of freedom statsmodels divides by zero: no errors, not no estimate
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", ModelWarning)
+        results = model.fit(**options)
+        return _rescaled(model, options) if model.rank < exog.shape[1] else results
+
+
+def _rescaled(model: Any, options: Mapping[str, Any]) -> Any:
+    """The fit of a design that statsmodels takes for rank-deficient, with columns of equal length.
+
+    statsmodels inverts the design as it is, so that columns of very different units look collinear.
+    """
+    scale = np.linalg.norm(model.wexog, axis=0)
+    scaled = model.wexog / np.where(scale > 0, scale, 1.0)
+    inverse = np.linalg.pinv(scaled) / np.where(scale > 0, scale, 1.0)[:, None]
+    model.rank = np.linalg.matrix_rank(scaled)
+    model.pinv_wexog, model.normalized_cov_params = inverse, inverse @ inverse.T
+    model.df_model = float(model.rank - model.k_constant)
+    model.df_resid = model.nobs - model.rank
+    kind = OLSResults if isinstance(model, OLS) else RegressionResults
+    fitted = kind(model, inverse @ model.wendog, model.normalized_cov_params, **options)
+    return RegressionResultsWrapper(fitted)
 
 
 def linear_predictions(

@@ -150,16 +150,42 @@ def automatic_lags(n_obs: int) -> int:
     return int(np.floor(4.0 * (n_obs / 100.0) ** (2.0 / 9.0)))
 
 
-def check(kind: str, options: Mapping[str, Any] | None) -> None:
-    """Refuse a kind of covariance that does not exist and options that it does not take."""
+def check(kind: str, options: Mapping[str, Any] | None, n_obs: int) -> None:
+    """Refuse a kind of covariance that does not exist and options that make no sense."""
     if kind not in KINDS:
         raise SpecificationError(f"cov_type={kind!r} is not known; choose one of {KINDS}.")
-    unknown = set(options or {}) - OPTIONS.get(kind, set())
+    given = dict(options or {})
+    unknown = set(given) - OPTIONS.get(kind, set())
     if unknown:
         allowed = sorted(OPTIONS.get(kind, set())) or "no options"
         raise SpecificationError(
             f"cov_kwds has {sorted(unknown)}, but cov_type={kind!r} takes {allowed}."
         )
+    if kind == "HAC":
+        _check_hac(given.get("maxlags"), given.get("kernel", "bartlett"), n_obs)
+    elif kind == "cluster":
+        _check_groups(given.get("groups"), n_obs)
+
+
+def _check_hac(lags: Any, kernel: Any, n_obs: int) -> None:
+    whole = isinstance(lags, int | np.integer) and not isinstance(lags, bool)
+    if lags is not None and not (whole and 0 <= lags < n_obs):
+        raise SpecificationError(
+            f"maxlags={lags!r}: pass a whole number from 0 to {n_obs - 1} (one less than the rows)."
+        )
+    if kernel not in KERNELS:
+        raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {[*KERNELS]}.")
+
+
+def _check_groups(groups: Any, n_obs: int) -> None:
+    if groups is None:
+        raise SpecificationError(
+            "cov_type='cluster' needs cov_kwds={'groups': ...}: a column name or one label a row."
+        )
+    if len(groups) != n_obs:
+        raise SpecificationError(f"groups has {len(groups)} labels, but the sample {n_obs} rows.")
+    if len(np.unique(np.asarray(groups))) < 2:
+        raise SpecificationError("groups has a single label; clustered errors need at least two.")
 
 
 def covariance(
@@ -183,7 +209,7 @@ def covariance(
     use_t : bool, optional
         t instead of normal distribution; as in statsmodels, by default for nonrobust only.
     """
-    check(kind, options)
+    check(kind, options, len(moments.residual))
     options = dict(options or {})
     if middle.unidentified:
         warnings.warn(
@@ -230,16 +256,9 @@ def _heteroskedastic(moments: Moments, kind: str, df_resid: float):
 
 def _hac(moments: Moments, options: dict[str, Any], df_resid: float):
     n_obs = len(moments.residual)
-    lags = options.setdefault("maxlags", automatic_lags(n_obs))
-    if lags is None:
-        lags = options["maxlags"] = automatic_lags(n_obs)
-    if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or not 0 <= lags < n_obs:
-        raise SpecificationError(
-            f"maxlags={lags!r}: pass a whole number from 0 to {n_obs - 1} (one less than the rows)."
-        )
-    kernel = options.setdefault("kernel", "bartlett")
-    if kernel not in KERNELS:
-        raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {[*KERNELS]}.")
+    if options.get("maxlags") is None:
+        options["maxlags"] = automatic_lags(n_obs)
+    lags, kernel = options["maxlags"], options.setdefault("kernel", "bartlett")
     scores = moments.jacobian * moments.residual[:, None]
     meat = sandwich_covariance.S_hac_simple(scores, nlags=lags, weights_func=KERNELS[kernel])
     if options.setdefault("use_correction", False):
@@ -248,17 +267,8 @@ def _hac(moments: Moments, options: dict[str, Any], df_resid: float):
 
 
 def _cluster(moments: Moments, options: dict[str, Any], df_resid: float):
-    groups = options.get("groups")
-    if groups is None:
-        raise SpecificationError(
-            "cov_type='cluster' needs cov_kwds={'groups': ...}: a column name or one label a row."
-        )
-    _, codes = np.unique(np.asarray(groups), return_inverse=True)
+    _, codes = np.unique(np.asarray(options["groups"]), return_inverse=True)
     n_obs, n_groups = len(moments.residual), codes.max() + 1
-    if len(codes) != n_obs:
-        raise SpecificationError(f"groups has {len(codes)} labels, but the sample {n_obs} rows.")
-    if n_groups < 2:
-        raise SpecificationError("groups has a single label; clustered errors need at least two.")
     scores = moments.jacobian * moments.residual[:, None]
     meat = sandwich_covariance.S_crosssection(scores, codes)
     if options.setdefault("use_correction", True):

@@ -28,9 +28,10 @@ class Model(Immutable):
         if weights is not None:
             values = design.align(weights, "weights").astype(float)
             if (values <= 0).any():
-                row = sample.index[int(np.flatnonzero(values <= 0)[0])]
+                at = int(np.flatnonzero(values <= 0)[0])
+                row, bad = sample.index[at], values[at]
                 raise DataError(
-                    f"weights must be positive, but row {row} has {values.min():g}; leave the row "
+                    f"weights must be positive, but row {row} has {bad:g}; leave the row "
                     "out with subset= instead."
                 )
         self.__dict__.update(

@@ -57,9 +57,12 @@ def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
     """Check the grid of ``fit``: how many penalties, or the penalties."""
     if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool) and alphas >= 1:
         return int(alphas)
-    grid = np.atleast_1d(np.asarray(alphas, dtype=float))
-    grid = np.unique(grid[np.isfinite(grid) | np.isnan(grid)])[::-1]
-    if isinstance(alphas, bool | int) or grid.ndim != 1 or not len(grid) or not (grid > 0).all():
+    try:
+        given = np.asarray(alphas, dtype=float)
+    except (TypeError, ValueError):
+        given = np.zeros(())
+    grid = np.unique(given[~np.isposinf(given)])[::-1]
+    if given.ndim != 1 or not len(grid) or not (grid > 0).all():
         raise SpecificationError(
             f"alphas={alphas!r}: give the number of penalties, or the penalties themselves, "
             "all positive."
@@ -224,4 +227,4 @@ def _effects(job: Job, many: np.ndarray) -> pd.DataFrame:
         columns[regressor.name] = scaling.target_scale * along(
             network, many, first, second, weights
         )
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, index=range(len(many)))

@@ -15,7 +15,7 @@ from nnecon.estimation.estimate import Solver, certify, choose_solver, solve
 from nnecon.estimation.kernels import fitted
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
-from nnecon.exceptions import ConvergenceWarning, SpecificationError
+from nnecon.exceptions import ConvergenceWarning, DataError, SpecificationError
 from nnecon.inference.covariance import automatic_lags, check
 from nnecon.models.base import Model
 from nnecon.models.fitting import Job, read_alpha, read_alphas, trace
@@ -256,18 +256,19 @@ class NeuralRegression(Model):
         NeuralRegressionResults
         """
         rule, grid = read_alpha(alpha), read_alphas(alphas)
-        if not isinstance(n_starts, int | np.integer) or n_starts < 1:
+        whole = isinstance(n_starts, int | np.integer) and not isinstance(n_starts, bool)
+        if not whole or n_starts < 1:
             raise SpecificationError(f"n_starts={n_starts!r}: give a whole number of at least 1.")
         solver = choose_solver(method, len(self.endog), self.network.n_params)
         labels = None if groups is None else self.design.align(groups, "groups")
         spec = self._cov_spec(cov_type, cov_kwds, use_t, labels)
-        baseline = self._baseline(spec)
+        generator = _generator(rng)
         if not isinstance(self.network, Dense):
-            return self._fit_custom(rule, cv, solver, spec, baseline)
-        check_rank(self.design, self.weights, self.specification.linear_part)
+            return self._fit_custom(rule, cv, solver, spec, self._baseline(spec))
+        self._check_sample()
+        baseline = self._baseline(spec)
         if not self.has_network and cv is None:
             rule = np.inf
-        generator = np.random.default_rng(rng)
         starts = np.stack([self.network.init(generator) for _ in range(n_starts)])
         folds = None
         if isinstance(rule, str) or cv is not None:
@@ -387,11 +388,12 @@ class NeuralRegression(Model):
         self, kind: str | None, options: Mapping[str, Any] | None, use_t: bool | None, labels: Any
     ) -> CovarianceSpec:
         kind = self.default_cov_type(labels) if kind is None else kind
-        check(kind, options)
         options = dict(options or {})
         if kind == "cluster" and labels is not None:
             options.setdefault("groups", labels)
-        return CovarianceSpec(kind, self.cov_options(kind, options), use_t)
+        options = self.cov_options(kind, options)
+        check(kind, options, len(self.endog))
+        return CovarianceSpec(kind, options, use_t)
 
     def _baseline(self, spec: CovarianceSpec) -> Any:
         options = dict(spec.options)
@@ -437,6 +439,23 @@ class NeuralRegression(Model):
         )
         return NeuralRegressionResults(self, estimate, spec)
 
+    def _check_sample(self) -> None:
+        linear = self.specification.linear_part
+        check_rank(self.design, self.weights, linear)
+        n_obs, columns = self.exog.shape
+        if linear and n_obs == columns:
+            raise DataError(
+                f"{n_obs} rows and a linear part of {columns} columns leave nothing to estimate "
+                "the variance from; leave columns out, or fit a network alone with "
+                "linear_part=False."
+            )
+        spread = np.ptp(self.endog) if self.k_constant else np.abs(self.endog).max()
+        if spread <= 1e-14 * np.abs(self.endog).max():
+            raise DataError(
+                f"the dependent variable '{self.endog_names}' does not vary: it is "
+                f"{self.endog[0]:g} in all {n_obs} rows, and there is nothing to explain."
+            )
+
     def _check_start(self, objective: Objective, start: np.ndarray) -> None:
         values = fitted(self.network, start, objective.inputs)
         if np.isfinite(values).all():
@@ -458,3 +477,12 @@ class NeuralRegression(Model):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+def _generator(rng: int | np.random.Generator) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise SpecificationError(
+            f"rng={rng!r}: give a whole number of at least 0 or a numpy.random.Generator."
+        ) from error

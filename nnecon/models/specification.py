@@ -94,7 +94,7 @@ class Specification:
 
 
 def _layers(hidden: Sequence[int] | int) -> tuple[int, ...]:
-    layers = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
+    layers = tuple(hidden) if isinstance(hidden, Sequence | np.ndarray) else (hidden,)
     for units in layers:
         whole = isinstance(units, int | np.integer) and not isinstance(units, bool)
         if not whole or units < 1:
@@ -117,7 +117,10 @@ def _named(start_params: Any) -> tuple[np.ndarray, tuple[str, ...]]:
         names = getattr(start_params, "index", None)
         names = None if callable(names) else names
         values = start_params
-    start = np.array(values, dtype=float)
+    try:
+        start = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        start = np.zeros(0)
     if start.ndim != 1 or not len(start) or not np.isfinite(start).all():
         raise SpecificationError(
             f"start_params={start_params!r}: give one finite number for each parameter."

@@ -75,7 +75,7 @@ class Results(Immutable):
 
     def __init__(self, model: Any, estimate: Estimate, cov_spec: CovarianceSpec):
         self.__dict__.update(model=model, estimate=estimate, cov_spec=cov_spec)
-        cov.check(cov_spec.kind, cov_spec.options)
+        cov.check(cov_spec.kind, cov_spec.options, len(estimate.weights))
 
     def with_cov(self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any) -> Self:
         """Results with another covariance of the parameters.

@@ -152,12 +152,13 @@ class NeuralRegressionResults(Results):
             classical.append(weights @ derivative)
         names = [regressor.name for regressor in design.regressors]
         gradient = np.array(gradients).reshape(len(names), len(params))
+        moves = np.array(classical).reshape(len(names), self.model.exog.shape[1])
         error = np.sqrt(delta_variance(gradient, self.covariance.matrix))
         return MarginalEffects(
             pd.Series(effects, index=names, dtype=float),
             pd.Series(error, index=names),
             gradient,
-            self._classical_effects(np.array(classical).reshape(len(names), -1), names),
+            self._classical_effects(moves, names),
             self.use_t,
             self.covariance.df_resid,
             self.covariance.description,
@@ -265,7 +266,8 @@ class NeuralRegressionResults(Results):
         network, scaling = estimate.objective.network, estimate.scaling
         weights = self._relative_weights / len(self._relative_weights)
         coefficients = self.baseline.params.to_numpy()
-        regressor = design.regressor(x)
+        levels = [r for r in design.regressors if r.kind == "category" and r.variable == x]
+        regressor = levels[0] if levels else design.regressor(x)
         observed = design.observed(regressor)
         if regressor.kind == "category":
             points = np.array(design.levels(regressor))
