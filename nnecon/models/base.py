@@ -1,7 +1,7 @@
 """What every model shares: data, weights, names, and the covariance of time, group and row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -10,6 +10,12 @@ from nnecon.data.scaling import Scaling
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.results.archive import under_prefix
 from nnecon.results.immutable import Immutable
+
+
+class Labels(NamedTuple):
+    """What statsmodels' ``summary_col`` asks of ``results.model.data``."""
+
+    param_names: list[str]
 
 
 class Model(Immutable):
@@ -122,6 +128,16 @@ class Model(Immutable):
     def exog_names(self) -> list[str]:
         """Names of the design columns."""
         return list(self.design.sample.exog_names)
+
+    @property
+    def param_names(self) -> list[str]:
+        """Names of the parameters."""
+        raise TypeError(f"{type(self).__name__} does not name its parameters.")
+
+    @property
+    def data(self) -> Labels:
+        """Names of the parameters, where statsmodels' tables look for them."""
+        return Labels(self.param_names)
 
     @property
     def is_time_series(self) -> bool:

@@ -59,6 +59,11 @@ class NeuralRegressionResults(Results):
         return float(weights @ (endog - centre) ** 2)
 
     @property
+    def k_constant(self) -> int:
+        """One where the model spans a constant."""
+        return int(self.model.k_constant)
+
+    @property
     def rsquared(self) -> float:
         """Share of the variance explained (about zero where the model has no constant)."""
         return 1.0 - self.ssr / self._total_sum_of_squares

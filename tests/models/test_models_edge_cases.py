@@ -48,7 +48,7 @@ def test_longley_in_other_units(factor, what, hidden):
 @pytest.mark.parametrize("hidden", [(), (2,)], ids=str)
 def test_a_constant_column_is_named(curved_frame, hidden):
     frame = curved_frame.assign(flat=3.0)
-    with pytest.raises(DataError, match="'flat'.*leave it out"):
+    with pytest.raises(DataError, match=r"'flat'.*leave it out"):
         ne.NeuralRegression.from_formula("y ~ x1 + flat", frame, hidden=hidden).fit()
     with pytest.raises(DataError, match="'flat'"):
         ne.NeuralRegression.from_formula(
@@ -106,7 +106,7 @@ def test_as_many_columns_as_rows():
     """A perfect fit leaves nothing to estimate a variance from."""
     g = np.random.default_rng(0)
     frame = pd.DataFrame(g.standard_normal((3, 3)), columns=["y", "a", "b"])
-    with pytest.raises(DataError, match="3 rows.*3 columns"):
+    with pytest.raises(DataError, match=r"3 rows.*3 columns"):
         ne.NeuralRegression.from_formula("y ~ a + b", frame, hidden=()).fit()
 
 
@@ -132,7 +132,7 @@ def test_a_row_with_a_dummy_of_its_own(curved_frame, hidden):
     assert fit.resid.iloc[4] == pytest.approx(0.0, abs=1e-9)
     assert np.isfinite(fit.get_margeff().margeff_se).all()
     for kind in ("HC2", "HC3"):
-        with pytest.raises(ne.exceptions.SpecificationError, match="position 4.*choose HC1"):
+        with pytest.raises(ne.exceptions.SpecificationError, match=r"position 4.*choose HC1"):
             fit.with_cov(kind).bse  # noqa: B018
 
 
@@ -215,5 +215,5 @@ def test_rows_that_do_not_follow_the_sample(macro_results):
     predicted = macro_results.predict(new)
     assert list(predicted.index) == list(after)
     late = new.set_axis(pd.period_range("2012Q1", periods=2, freq="Q"), axis=0)
-    with pytest.raises(ne.exceptions.ForecastError, match="2011Q4|2012Q1"):
+    with pytest.raises(ne.exceptions.ForecastError, match=r"2011Q4|2012Q1"):
         macro_results.predict(late)
