@@ -76,3 +76,12 @@ for income in (2000.0, 5000.0, 10000.0):
 # ``get_margeff`` gives its average over the sample without any algebra. The last column is OLS.
 
 print(robust.effects_frame().round(4).to_string())
+
+# %%
+# Income and mean consumption, with OLS beside it.
+
+curve = robust.plot_effect(
+    "realdpi",
+    xlabel="Real disposable income, billions of 2005 dollars",
+    ylabel="Mean consumption, billions of 2005 dollars",
+)
