@@ -1,0 +1,302 @@
+"""The numbers of a regression: fit, predictions, effects, comparison with the classical model."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.accuracy import diebold_mariano
+from nnecon.inference.covariance import automatic_lags
+from nnecon.inference.effects import (
+    average_change,
+    average_level,
+    average_slope,
+    delta_variance,
+    values_and_gradients,
+)
+from nnecon.results.base import Results
+from nnecon.results.comparison import Comparison
+from nnecon.results.effects import EffectCurve, MarginalEffects
+from nnecon.results.inference_table import distribution
+from nnecon.results.prediction import PredictionResults
+
+
+class RegressionNumbers(Results):
+    """What a regression has found; :class:`NeuralRegressionResults` shows it."""
+
+    # -- fit --------------------------------------------------------------------------------------
+
+    @property
+    def ssr(self) -> float:
+        """Weighted sum of squared residuals."""
+        return float(self.estimate.weights @ self.resid.to_numpy() ** 2)
+
+    @property
+    def scale(self) -> float:
+        """Estimated variance of the disturbance, ``ssr / df_resid``."""
+        return self.ssr / self.df_resid
+
+    @property
+    def mse_resid(self) -> float:
+        """The same as ``scale``."""
+        return self.scale
+
+    @cached_property
+    def _total_sum_of_squares(self) -> float:
+        endog, weights = self.model.endog, self.estimate.weights
+        centre = np.average(endog, weights=weights) if self.model.k_constant else 0.0
+        return float(weights @ (endog - centre) ** 2)
+
+    @property
+    def k_constant(self) -> int:
+        """One where the model spans a constant."""
+        return int(self.model.k_constant)
+
+    @property
+    def rsquared(self) -> float:
+        """Share of the variance explained (about zero where the model has no constant)."""
+        return 1.0 - self.ssr / self._total_sum_of_squares
+
+    @property
+    def rsquared_adj(self) -> float:
+        """R-squared adjusted for effective degrees of freedom."""
+        ratio = (self.nobs - self.model.k_constant) / self.df_resid
+        return 1.0 - ratio * (1.0 - self.rsquared)
+
+    # -- predictions ------------------------------------------------------------------------------
+
+    def _rows(self, exog: Any) -> tuple[np.ndarray, pd.Index]:
+        sample = self.model.design.sample
+        if exog is None:
+            return self.estimate.objective.inputs, sample.index
+        columns, index = self.model.design.exog_for(exog)
+        return self.estimate.scaling.rows(columns), index
+
+    def predict(self, exog: Any = None) -> pd.Series:
+        """Predicted means.
+
+        Parameters
+        ----------
+        exog : DataFrame or array_like, optional
+            New rows: a frame with the formula's variables, or regressors as given to the model.
+            Lags reach into the frame's own rows and, where these follow on, into the sample. By
+            default the fitted values.
+
+        Returns
+        -------
+        Series
+            With the labels of the new rows.
+        """
+        if exog is None:
+            return self.fittedvalues
+        rows, index = self._rows(exog)
+        objective, scaling = self.estimate.objective, self.estimate.scaling
+        values, _ = values_and_gradients(objective.network, self.solution.params, rows)
+        return pd.Series(scaling.restore(values), index=index)
+
+    def get_prediction(self, exog: Any = None, weights: Any = None) -> PredictionResults:
+        """Predicted means with delta-method errors and intervals.
+
+        Parameters
+        ----------
+        exog : DataFrame or array_like, optional
+            As in :meth:`predict`.
+        weights : array_like, optional
+            Weights of the new rows: the variance of an observation is ``scale / weights``. One by
+            default for new rows, the sample's own within the sample.
+        """
+        rows, index = self._rows(exog)
+        objective, scaling = self.estimate.objective, self.estimate.scaling
+        values, gradients = values_and_gradients(objective.network, self.solution.params, rows)
+        variance = delta_variance(gradients * scaling.target_scale, self.covariance.matrix)
+        if weights is None:
+            weights = self.estimate.weights if exog is None else np.ones(len(rows))
+        weights = np.broadcast_to(np.asarray(weights, dtype=float), (len(rows),))
+        return PredictionResults(
+            pd.Series(scaling.restore(values), index=index),
+            pd.Series(np.sqrt(variance), index=index),
+            self.scale / weights,
+            self.use_t,
+            self.covariance.df_resid,
+        )
+
+    # -- effects ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _margeff(self) -> MarginalEffects:
+        estimate, design = self.estimate, self.model.design
+        scaling, objective = estimate.scaling, estimate.objective
+        network, params = objective.network, self.solution.params
+        weights = self._relative_weights / len(self._relative_weights)
+        effects, gradients, classical = [], [], []
+        for regressor in design.regressors:
+            if regressor.kind == "category":
+                level, reference = design.contrast(regressor)
+                rows = scaling.rows(level), scaling.rows(reference)
+                effect, gradient = average_change(network, params, *rows, weights)
+                derivative = level - reference
+            else:
+                derivative = design.direction(regressor)
+                directions = scaling.directions(derivative)
+                effect, gradient = average_slope(
+                    network, params, objective.inputs, directions, weights
+                )
+            effects.append(effect * scaling.target_scale)
+            gradients.append(gradient * scaling.target_scale)
+            classical.append(weights @ derivative)
+        names = [regressor.name for regressor in design.regressors]
+        gradient = np.array(gradients).reshape(len(names), len(params))
+        moves = np.array(classical).reshape(len(names), self.model.exog.shape[1])
+        error = np.sqrt(delta_variance(gradient, self.covariance.matrix))
+        return MarginalEffects(
+            pd.Series(effects, index=names, dtype=float),
+            pd.Series(error, index=names),
+            gradient,
+            self._classical_effects(moves, names),
+            self.use_t,
+            self.covariance.df_resid,
+            self.covariance.description,
+            self.model.endog_names,
+        )
+
+    def _classical_effects(self, gradient: np.ndarray, names: list[str]) -> pd.DataFrame:
+        """Effects of the classical model, linear in its coefficients, with standard errors."""
+        classical = self.baseline
+        if not names:
+            return pd.DataFrame({"effect": [], "se": []}, dtype=float)
+        variance = delta_variance(gradient, np.asarray(classical.cov_params()))
+        effect = gradient @ classical.params.to_numpy()
+        return pd.DataFrame({"effect": effect, "se": np.sqrt(variance)}, index=names)
+
+    def get_margeff(self) -> MarginalEffects:
+        """Average partial effects, weighted like the observations, with delta-method errors.
+
+        A regressor that enters several columns (interactions, polynomials, splines) has one
+        effect, the total derivative; a category's effect is the mean change from the reference
+        category.
+        """
+        return self._margeff
+
+    def best_live(self) -> Self:
+        """Results at the penalty of the path with the best network that is not zero.
+
+        By cross-validated error where there is one, otherwise the largest such penalty. Shows what
+        was turned down where the chosen estimate is the classical model.
+        """
+        path = self.path
+        live = np.flatnonzero(path.edf > path.edf[0] + 1e-6)
+        if not len(live):
+            raise SpecificationError("the network is zero at every penalty of the path.")
+        best = live[0] if path.cv_mean is None else live[path.cv_mean[live].argmin()]
+        spec = self.cov_spec
+        return self.model.results_at(
+            path.params[best],
+            float(path.alphas[best]),
+            cov_type=spec.kind,
+            cov_kwds=spec.options,
+            use_t=spec.use_t,
+        )
+
+    def effect_curve(
+        self, x: str, grid: Sequence[float] | int = 50, alpha: float = 0.05
+    ) -> EffectCurve:
+        """Mean of the dependent variable as one regressor moves, the others as observed.
+
+        Parameters
+        ----------
+        x : str
+            A regressor, by its name in :meth:`get_margeff`; for a categorical variable its name.
+        grid : sequence of float or int
+            Values of the regressor, or how many between its 1st and 99th percentile.
+        alpha : float
+            One less the level of the pointwise delta-method band.
+        """
+        design, estimate = self.model.design, self.estimate
+        network, scaling = estimate.objective.network, estimate.scaling
+        weights = self._relative_weights / len(self._relative_weights)
+        coefficients = self.baseline.params.to_numpy()
+        levels = [r for r in design.regressors if r.kind == "category" and r.variable == x]
+        regressor = levels[0] if levels else design.regressor(x)
+        observed = design.observed(regressor)
+        if regressor.kind == "category":
+            points = np.array(design.levels(regressor))
+        elif isinstance(grid, int):
+            points = np.linspace(np.quantile(observed, 0.01), np.quantile(observed, 0.99), grid)
+        else:
+            points = np.asarray(grid, dtype=float)
+        values, gradients, classical = [], [], []
+        for exog in design.partial_grid(regressor, points):
+            value, gradient = average_level(
+                network, self.solution.params, scaling.rows(exog), weights
+            )
+            values.append(scaling.restore(np.array(value)))
+            gradients.append(gradient * scaling.target_scale)
+            classical.append(weights @ exog @ coefficients)
+        error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix))
+        width = distribution(self.use_t, self.covariance.df_resid).ppf(1 - alpha / 2) * error
+        mean = np.array(values)
+        name = regressor.variable if regressor.kind == "category" else regressor.name
+        frame = pd.DataFrame(
+            {
+                "mean": mean,
+                "mean_se": error,
+                "mean_ci_lower": mean - width,
+                "mean_ci_upper": mean + width,
+                "baseline": classical,
+            },
+            index=pd.Index(points, name=name),
+        )
+        return EffectCurve(name, frame, 1 - alpha, observed, self.model.endog_names)
+
+    # -- comparison and diagnostics ---------------------------------------------------------------
+
+    @property
+    def _baseline_name(self) -> str:
+        return type(self.baseline.model).__name__
+
+    def compare(self) -> Comparison:
+        """Network and classical model side by side, in the sample and on rows left out."""
+        classical, name = self.baseline, self._baseline_name
+        own, other = type(self.model).__name__, name
+        edf = float(classical.df_model + classical.k_constant)
+        rows = {
+            "Observations": (self.nobs, classical.nobs),
+            "Effective degrees of freedom": (self.edf, edf),
+            "R-squared": (self.rsquared, classical.rsquared),
+            "Adj. R-squared": (self.rsquared_adj, classical.rsquared_adj),
+            "Residual standard error": (np.sqrt(self.scale), np.sqrt(classical.scale)),
+            "Log-likelihood": (self.llf, classical.llf),
+            "AIC": (self.aic, classical.aic),
+            "BIC": (self.bic, classical.bic),
+            "HQIC": (
+                self.hqic,
+                -2.0 * classical.llf + 2.0 * np.log(np.log(classical.nobs)) * edf,
+            ),
+        }
+        notes = ["Information criteria count effective degrees of freedom."]
+        test = None
+        if self.estimate.cv is not None:
+            cv = self.estimate.cv
+            errors = cv.predictions[["network", "baseline"]].rsub(cv.predictions["actual"], axis=0)
+            squares = errors.to_numpy() ** 2
+            rows["Cross-validated RMSE"] = tuple(np.sqrt(squares.mean(axis=0)))
+            lags = automatic_lags(len(squares)) if self.model.is_time_series else 0
+            test = diebold_mariano(squares[:, 0], squares[:, 1], lags, ("The network", name))
+            notes.append(
+                f"Cross-validated RMSE: {cv.description}, the same {len(squares)} rows for both."
+            )
+            notes.append(f"Diebold-Mariano test on these rows: {test.sentence}")
+            if self.estimate.facts.get("alpha") in ("cv", "1se"):
+                notes.append(
+                    "The penalty was chosen on the same folds, which flatters the network; "
+                    "the test is a guide, not a proof."
+                )
+            rows["Diebold-Mariano p-value"] = (
+                np.nan if test.pvalue is None else test.pvalue,
+                np.nan,
+            )
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=[own, other])
+        return Comparison(frame, test, tuple(notes))
