@@ -13,9 +13,12 @@ from nnecon.exceptions import DataError
 LONGLEY = "TOTEMP ~ GNPDEFL + GNP + UNEMP + ARMED + POP + YEAR"
 
 
-@pytest.mark.parametrize("hidden", [(), (3,)], ids=str)
+@pytest.mark.parametrize(
+    ("what", "hidden"),
+    [("everything", ()), ("regressors", ()), ("outcome", ()), ("everything", (3,))],
+    ids=str,
+)
 @pytest.mark.parametrize("factor", [1e8, 1e-8])
-@pytest.mark.parametrize("what", ["everything", "regressors", "outcome"])
 def test_longley_in_other_units(factor, what, hidden):
     frame = helpers.longley()
     scale = pd.Series(1.0, index=frame.columns)
