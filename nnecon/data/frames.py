@@ -25,7 +25,7 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     else:
         raise DataError(f"{what} must be a DataFrame with named columns, not {type(data).__name__}")
     if len(frame) == 0:
-        raise DataError(f"{what} has no rows; check how it was read or filtered")
+        raise DataError(f"no rows in {what}; check how the frame was read or filtered")
     return frame
 
 
@@ -123,7 +123,11 @@ class Table:
             CALL_PREFIX + "diff": self._diff,
             CALL_PREFIX + "dlog": self._dlog,
         }
-        names = {**namespace, **functions, **self._stand_ins(atom)}
+        stand_ins = self._stand_ins(atom)
+        for name, column in atom.reads:
+            if pd.api.types.is_float_dtype(stand_ins[name].dtype):
+                check_finite(stand_ins[name].to_numpy(dtype=float), column, self.index)
+        names = {**namespace, **functions, **stand_ins}
         code = compile(atom.code, "<formula>", "eval")
         return self._series(eval(code, {}, names))
 

@@ -86,7 +86,7 @@ def certify(
     objective: Objective, params: np.ndarray, chain: Chain, method: str, iterations: int
 ) -> Solution:
     """A solution with its certificate, computed from the parameters alone."""
-    alpha = float(chain.alphas[-1])
+    alpha, params = float(chain.alphas[-1]), objective.network.canonical(params)
     loss, penalty, relative = certificate(objective, params, chain.weights, alpha)
     converged = bool(relative < CERTIFIED)
     if converged:

@@ -129,6 +129,22 @@ def trace_paths(
     return paths
 
 
+def without_penalty(
+    objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver
+) -> Paths:
+    """Continue every path from its smallest penalty to none at all."""
+    ends = paths.params[:, -1]
+    chains = [Chain.single(w, end, 0.0) for w, end in zip(weights, ends, strict=True)]
+    traces = estimate(objective, chains, solver)
+
+    def longer(name: str) -> np.ndarray:
+        last = np.stack([getattr(trace, name) for trace in traces])
+        return np.concatenate([getattr(paths, name), last], axis=1)
+
+    fields = (longer(name) for name in ("params", "loss", "penalty", "iterations"))
+    return Paths(np.append(paths.alphas, 0.0), *fields)
+
+
 def _stack(traces: Sequence[Trace], order: np.ndarray, shape: tuple[int, int]) -> list[np.ndarray]:
     """Params, loss, penalty, iterations with axes (weight vector, start, alpha, ...)."""
     fields = []

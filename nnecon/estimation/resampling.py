@@ -84,7 +84,7 @@ def make_folds(
     expanding windows in time order for time series, and shuffled folds otherwise.
     """
     n = len(endog)
-    if not isinstance(cv, str) and hasattr(cv, "split"):
+    if cv is not None and not isinstance(cv, int | str) and hasattr(cv, "split"):
         return from_splitter(cv, exog, endog, groups)
     folds = 5 if cv is None else cv
     if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:

@@ -61,7 +61,8 @@ def diebold_mariano(
     pvalue = float(2.0 * stats.t(size - 1).sf(abs(statistic)))
     better = names[0] if statistic < 0 else names[1]
     if pvalue < 0.05:
-        sentence = f"{better} predicts better (p = {pvalue:.3f})."
+        shown = f"p = {pvalue:.3f}" if pvalue >= 0.001 else "p < 0.001"
+        sentence = f"{better} predicts better ({shown})."
     else:
         sentence = (
             f"{better} has the smaller mean loss, but the difference is not significant at 5% "

@@ -5,9 +5,10 @@ r"""Covariance of penalised nonlinear least squares estimates.
     V = A^{-1} B A^{-1}, \qquad A = J'WJ + n \alpha D, \qquad
     B = \sigma^2 J'WJ \ \text{or the (robust) covariance of the scores.}
 
-``J`` are the derivatives of the fitted values by the parameters. In a linear model without penalty
-every kind equals that of statsmodels (White, 1980; MacKinnon and White, 1985; Newey and West,
-1987; Liang and Zeger, 1986).
+``J`` are the derivatives of the fitted values by the parameters. The robust kinds, which do not
+suppose that the mean is right, use the exact penalised Hessian as ``A`` where it is positive
+definite. In a linear model without penalty every kind equals that of statsmodels (White, 1980 and
+1981; MacKinnon and White, 1985; Newey and West, 1987; Liang and Zeger, 1986).
 """
 
 import warnings
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from statsmodels.stats import sandwich_covariance
 
+from nnecon.estimation.kernels import second_derivatives
 from nnecon.estimation.problem import Objective
 from nnecon.exceptions import IdentificationWarning, SpecificationError
 from nnecon.inference.effects import values_and_gradients
@@ -31,6 +33,9 @@ KERNELS = {
     "bartlett": sandwich_covariance.weights_bartlett,
     "uniform": sandwich_covariance.weights_uniform,
 }
+DEFINITE = 0.01
+"""Least eigenvalue, relative to the Gauss-Newton matrix, of a Hessian that is used as bread."""
+
 RANK_TOLERANCE = 1e-11
 """Directions whose singular value is less than this share of the largest count as unidentified."""
 
@@ -194,6 +199,7 @@ def covariance(
     kind: str,
     options: Mapping[str, Any] | None = None,
     use_t: bool | None = None,
+    bending: np.ndarray | None = None,
 ) -> Covariance:
     """Covariance of the parameters by ``kind``, with statsmodels' names for ``options``.
 
@@ -208,6 +214,9 @@ def covariance(
         ``groups`` (n,) and ``use_correction`` for cluster.
     use_t : bool, optional
         t instead of normal distribution; as in statsmodels, by default for nonrobust only.
+    bending : ndarray of shape (k, k), optional
+        What the exact Hessian has beyond the Gauss-Newton matrix, see :func:`bending_of`. The
+        robust kinds use it where the sum is positive definite.
     """
     check(kind, options, len(moments.residual))
     options = dict(options or {})
@@ -232,9 +241,35 @@ def covariance(
         meat, description = scale * rotated.gram, "nonrobust (equal variances, no correlation)"
     else:
         meat, description = _heteroskedastic(rotated, kind, df_resid)
+    if bending is not None and kind != "nonrobust":
+        meat = _exact(meat, middle, bending)
     matrix = middle.root @ meat @ middle.root.T
     use_t = kind == "nonrobust" if use_t is None else bool(use_t)
     return Covariance(matrix, kind, description, options, use_t, df_resid)
+
+
+def bending_of(
+    objective: Objective, params: np.ndarray, weights: np.ndarray, target_scale: float
+) -> np.ndarray:
+    """Exact Hessian of half the sum of squares less its Gauss-Newton matrix, shape (k, k).
+
+    In squared units of the dependent variable, with weights that average one, like the moments.
+    """
+    _, _, mean_bending = second_derivatives(objective, params, weights)
+    return mean_bending * len(weights) * target_scale**2
+
+
+def _exact(meat: np.ndarray, middle: Bread, bending: np.ndarray) -> np.ndarray:
+    """Exchange the Gauss-Newton bread, the identity in these coordinates, for the exact one.
+
+    A Hessian that is close to singular or indefinite says that the estimate is no strict minimum;
+    the Gauss-Newton bread stays then.
+    """
+    values, vectors = np.linalg.eigh(np.eye(len(meat)) + middle.root.T @ bending @ middle.root)
+    if values[0] <= DEFINITE:
+        return meat
+    inverse = (vectors / values) @ vectors.T
+    return inverse @ meat @ inverse
 
 
 def _heteroskedastic(moments: Moments, kind: str, df_resid: float):

@@ -84,9 +84,12 @@ def trace(
     jumps = np.zeros(1, dtype=bool)
     fold_params = classical.params[1:, None]
     if len(grid):
+        positive = grid[grid > 0]
         best = paths.trace_paths(
-            job.objective, weights, classical, grid, job.starts, job.solver, job.progress
+            job.objective, weights, classical, positive, job.starts, job.solver, job.progress
         )
+        if len(positive) < len(grid):
+            best = paths.without_penalty(job.objective, weights, best, job.solver)
         found = paths.polish(job.objective, job.weights, best, job.solver)
         solutions, jumps = paths.connect(
             job.objective, job.weights, [*solutions, *found], job.solver
@@ -94,7 +97,7 @@ def trace(
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
     ladder = np.r_[np.inf, grid]
     scores = _Scores.of(job, fold_params) if job.folds is not None else None
-    chosen = float(ladder[-1]) if isinstance(alpha, float) else np.nan
+    chosen = alpha if isinstance(alpha, float) else np.nan
     alpha_min = alpha_1se = None
     if scores is not None:
         alpha_min, alpha_1se = choose_alpha(ladder, scores.network)
@@ -110,15 +113,17 @@ def trace(
 def _grid(
     job: Job, classical: paths.Baselines, alpha: float | str, alphas: int | np.ndarray
 ) -> np.ndarray:
-    if not job.objective.penalised.any():
+    """Penalties of the path, the given one among them: what is found there does not depend on
+    whether it was given or chosen.
+    """
+    if not job.objective.penalised.any() or alpha == np.inf:
         return np.zeros(0)
-    if isinstance(alpha, float):
-        return np.array([alpha]) if np.isfinite(alpha) else np.zeros(0)
-    if not isinstance(alphas, int):
-        return alphas
-    live = paths.live_alpha(job.objective, job.weights, classical, job.starts, job.solver)
-    noise = 2.0 * float(classical.loss[0])
-    return paths.alpha_grid(live, noise, len(job.weights), alphas)
+    if isinstance(alphas, int):
+        live = paths.live_alpha(job.objective, job.weights, classical, job.starts, job.solver)
+        noise = 2.0 * float(classical.loss[0])
+        alphas = paths.alpha_grid(live, noise, len(job.weights), alphas)
+    given = [alpha] if isinstance(alpha, float) else []
+    return np.unique([*alphas, *given])[::-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,6 +143,11 @@ class NeuralRegression(Model):
         return isinstance(self.network, Dense) and bool(self.network.hidden)
 
     @property
+    def nested(self) -> bool:
+        """Whether the model contains a classical one, to which the penalty shrinks it."""
+        return isinstance(self.network, Dense)
+
+    @property
     def interpretable(self) -> bool:
         """Whether single parameters mean something by themselves."""
         return not self.has_network
@@ -227,11 +232,12 @@ class NeuralRegression(Model):
             largest penalty within one standard error of it. ``inf`` is OLS.
         alphas : int or sequence of float
             Penalties of the path, or how many; the grid then begins where the network first
-            beats the classical model.
+            beats the classical model. A number given as ``alpha`` joins them: its estimate is the
+            one that the path finds there.
         cv : int or scikit-learn splitter, optional
             Folds. By default five: expanding windows for time series, whole groups where there
-            are ``groups``, shuffled otherwise. With a number as ``alpha``, giving ``cv`` scores
-            that penalty.
+            are ``groups``, shuffled otherwise. With a number as ``alpha`` there are no folds
+            unless ``cv`` is given.
         groups : str or array_like, optional
             One label a row (or a column's name): keeps groups together in folds and clusters the
             covariance.
@@ -262,14 +268,15 @@ class NeuralRegression(Model):
         solver = choose_solver(method, len(self.endog), self.network.n_params)
         labels = None if groups is None else self.design.align(groups, "groups")
         spec = self._cov_spec(cov_type, cov_kwds, use_t, labels)
-        generator = _generator(rng)
+        # streams of their own, so that the folds do not depend on the network
+        for_starts, for_folds = _generator(rng).spawn(2)
         if not isinstance(self.network, Dense):
             return self._fit_custom(rule, cv, solver, spec, self._baseline(spec))
         self._check_sample()
         baseline = self._baseline(spec)
         if not self.has_network and cv is None:
             rule = np.inf
-        starts = np.stack([self.network.init(generator) for _ in range(n_starts)])
+        starts = np.stack([self.network.init(for_starts) for _ in range(n_starts)])
         folds = None
         if isinstance(rule, str) or cv is not None:
             folds = make_folds(
@@ -278,7 +285,7 @@ class NeuralRegression(Model):
                 self.endog,
                 time_series=self.is_time_series,
                 groups=labels,
-                rng=generator,
+                rng=for_folds,
             )
         objective, scaling = self._objective()
         with tqdm(desc="Estimating", unit="chain", disable=not progress, leave=False) as bar:

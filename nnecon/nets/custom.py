@@ -40,6 +40,10 @@ class Custom:
         """Value for one observation."""
         return self.function(params, row)
 
+    def canonical(self, params: np.ndarray) -> np.ndarray:
+        """The parameters as they are: they mean what the user says."""
+        return params
+
     def curvature(self, params: Any, rows: Any, multipliers: Any) -> Any:
         """Weighted sum of second derivatives over the observations."""
         return generic_curvature(self.apply, params, rows, multipliers)

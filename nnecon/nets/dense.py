@@ -154,6 +154,30 @@ class Dense:
             params[-units:] = rng.standard_normal(units) / np.sqrt(units)
         return params
 
+    def canonical(self, params: np.ndarray) -> np.ndarray:
+        """The same function with its units in order, so that equal estimates look equal.
+
+        Units are sorted by the length of the weights that leave them. Where the activation is odd,
+        the largest of these is made positive.
+        """
+        params = params.copy()
+        for number in reversed(range(len(self.layers))):
+            layer = self.layers[number]
+            into = params[layer.weights].reshape(layer.units, layer.inputs)
+            bias = params[layer.bias]
+            last = number == len(self.layers) - 1
+            where = slice(layer.bias.stop, None) if last else self.layers[number + 1].weights
+            out = params[where].reshape(-1, layer.units)
+            if self.activation in ("tanh", "linear"):
+                largest = np.take_along_axis(out, np.abs(out).argmax(axis=0)[None], axis=0)[0]
+                sign = np.where(largest < 0, -1.0, 1.0)
+                into, bias, out = into * sign[:, None], bias * sign, out * sign
+            order = np.argsort(-np.linalg.norm(out, axis=0), kind="stable")
+            params[layer.weights] = into[order].ravel()
+            params[layer.bias] = bias[order]
+            params[where] = out[:, order].ravel()
+        return params
+
     def names(self, linear_names: tuple[str, ...], input_names: tuple[str, ...]) -> list[str]:
         """Parameter names: ``x``, ``h1.2:x`` (input x to unit 2 of layer 1), ``y:h1.2``."""
         names, sources = list(linear_names), list(input_names)

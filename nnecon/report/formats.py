@@ -6,6 +6,7 @@ for their medium, so that the three outputs can never disagree on a digit.
 """
 
 import html
+import math
 import re
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -143,6 +144,52 @@ _NAMED: dict[str, Callable[[Any], str]] = {
     "integer": format_integer,
     "text": format_text,
 }
+
+
+def coefficient_cells(frame: pd.DataFrame, error: str = "std err") -> pd.DataFrame:
+    """Write a table of estimates with digits by row, as many as its standard error warrants.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per estimate; the column ``error`` holds its standard error, shown with three
+        significant digits. Statistics (``t``, ``z``) get two decimals, p-values their own format,
+        and all other columns the decimals of the standard error.
+    error : str
+        Name of the column of standard errors.
+
+    Returns
+    -------
+    DataFrame
+        Of text.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"coef": [397.98, 0.2142], "std err": [12.345, 0.03871]})
+    >>> coefficient_cells(frame).to_numpy().tolist()
+    [['398.0', '12.3'], ['0.2142', '0.0387']]
+    """
+    cells = frame.astype(object)
+    for row in range(len(frame)):
+        size = float(frame[error].iloc[row])
+        known = math.isfinite(size) and size > 0
+        decimals = min(max(2 - math.floor(math.log10(size)), 0), 10) if known else 4
+        for column, name in enumerate(frame.columns):
+            value = float(frame.iloc[row, column])
+            if str(name).startswith(("P>", "Pr(")):
+                cells.iloc[row, column] = format_pvalue(value)
+            else:
+                places = 2 if name in ("t", "z") else decimals
+                cells.iloc[row, column] = _fixed(value, places)
+    return cells
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Write a number whose precision is known: what is below it shows as zero."""
+    if not math.isfinite(value) or abs(value) >= 1e5:
+        return format_number(value, decimals)
+    text = f"{value:.{decimals}f}"
+    return text[1:] if float(text) == 0 and text.startswith("-") else text
 
 
 def make_formatter(spec: Format) -> Callable[[Any], str]:

@@ -179,7 +179,23 @@ class Results(Immutable):
     def covariance(self) -> cov.Covariance:
         """Covariance of the standardised parameters, with its description."""
         spec = self.cov_spec
-        return cov.covariance(self._moments, self._bread, spec.kind, spec.options, spec.use_t)
+        estimate = self.estimate
+        bending = None
+        if spec.kind != "nonrobust" and not self.is_linear:
+            bending = cov.bending_of(
+                estimate.objective,
+                self.solution.params,
+                estimate.weights,
+                estimate.scaling.target_scale,
+            )
+        return cov.covariance(
+            self._moments, self._bread, spec.kind, spec.options, spec.use_t, bending
+        )
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the estimate is linear in its parameters: no network, or an infinite penalty."""
+        return bool(np.isinf(self.alpha)) or (self.model.nested and not self.model.has_network)
 
     @property
     def cov_type(self) -> str:

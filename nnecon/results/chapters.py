@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nnecon.report.formats import format_number
+from nnecon.report.formats import coefficient_cells, format_number
 from nnecon.report.html import (
     Chapter,
     CodeBlock,
@@ -70,16 +70,12 @@ def _unit(name: str, labels: Mapping[str, str]) -> str:
     return labels[name].rpartition(", ")[2] if "," in labels.get(name, "") else ""
 
 
-def _is_classical(results: Any) -> bool:
-    return results.solution.penalty == 0.0
-
-
 def _verdict(results: Any) -> str:
     baseline = type(results.baseline.model).__name__
-    if _is_classical(results):
+    if results.is_classical:
         return (
-            f"Cross-validation prefers the linear model: at the chosen penalty the network is "
-            f"zero, and the estimate is {baseline}, exactly. On these data no nonlinearity that "
+            "Cross-validation prefers the classical model: at the chosen penalty the network is "
+            f"zero. {results.classical_sentence.capitalize()} On these data no nonlinearity that "
             "the network could find improves predictions of rows left out."
         )
     frame = results.compare().frame
@@ -157,7 +153,7 @@ def _uses(model: Any, name: str) -> bool:
 def _estimates(results: Any, labels: Mapping[str, str]) -> Chapter:
     baseline = type(results.baseline.model).__name__
     margeff = results.get_margeff()
-    frame = results.effects_frame()
+    frame = coefficient_cells(results.effects_frame())
     notes = [
         f"Standard errors: {margeff.description}; partial effects by the delta method.",
         f"Last column: coefficients of {baseline} on the same rows.",
@@ -270,7 +266,7 @@ def _shapes(results: Any, labels: Mapping[str, str]) -> Chapter:
         "The mean of the dependent variable as one regressor moves and all others stay as "
         "observed, with pointwise 95% bands. A straight line is the linear model's answer."
     )
-    if _is_classical(results) and (results.path.edf > results.path.edf[0] + 1e-6).any():
+    if results.is_classical and (results.path.edf > results.path.edf[0] + 1e-6).any():
         shown = results.best_live()
         caption = f"the network at α = {shown.alpha:.3g}"
         intro += (

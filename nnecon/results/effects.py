@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.report import plots, tables
+from nnecon.report.formats import coefficient_cells
 from nnecon.results.inference_table import coefficient_table, distribution
 
 
@@ -71,7 +72,7 @@ class MarginalEffects:
         return tables.summary(
             "Average partial effects",
             [("Dep. Variable:", self.endog_name), ("Method:", "dydx"), ("At:", "overall")],
-            [tables.Table(self._table(alpha))],
+            [tables.Table(coefficient_cells(self._table(alpha)))],
             [f"Standard errors: delta method, {self.description}."],
         )
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nnecon.inference.diagnostics import residual_statistics
 from nnecon.report import plots, tables
-from nnecon.report.formats import format_number, format_pvalue
+from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
 from nnecon.report.html import write_report
 from nnecon.results.chapters import regression_chapters
 from nnecon.results.regression_numbers import RegressionNumbers
@@ -36,7 +36,7 @@ class NeuralRegressionResults(RegressionNumbers):
             ("Network:", self.model.description),
             ("Method:", self.solution.method),
             ("Converged:", "yes" if self.converged else "NO"),
-            ("Penalty alpha:", f"{self.alpha:.4g}"),
+            ("Penalty alpha:", f"{self.alpha:.4g}" if self.model.nested else "none"),
             ("Chosen by:", self.estimate.alpha_rule),
             ("Search:", self.estimate.search),
             ("Covariance Type:", self.cov_type),
@@ -45,8 +45,8 @@ class NeuralRegressionResults(RegressionNumbers):
             ("No. Observations:", f"{self.nobs:.0f}"),
             ("Effective df:", number(self.edf, 2)),
             ("Df Residuals:", number(self.df_resid, 2)),
-            ("R-squared:", number(self.rsquared, 3)),
-            ("Adj. R-squared:", number(self.rsquared_adj, 3)),
+            ("R-squared:", f"{self.rsquared:.3f}"),
+            ("Adj. R-squared:", f"{self.rsquared_adj:.3f}"),
             ("Log-Likelihood:", number(self.llf, 2)),
             ("AIC:", number(self.aic, 1)),
             ("BIC:", number(self.bic, 1)),
@@ -58,8 +58,10 @@ class NeuralRegressionResults(RegressionNumbers):
         """Residual statistics at the foot of the summary."""
         wresid = np.sqrt(self._relative_weights) * self.resid.to_numpy()
         found = residual_statistics(wresid)
-        values = {
-            "Durbin-Watson": format_number(found.durbin_watson, 3),
+        values = {}
+        if self.model.is_time_series:
+            values["Durbin-Watson"] = format_number(found.durbin_watson, 3)
+        values |= {
             "Jarque-Bera": format_number(found.jarque_bera, 3),
             "Prob(JB)": format_pvalue(found.jarque_bera_pvalue),
             "Skew": format_number(found.skew, 3),
@@ -83,18 +85,18 @@ class NeuralRegressionResults(RegressionNumbers):
         statsmodels.iolib.summary.Summary
             ``as_text()``, ``as_html()``, ``as_latex()``.
         """
-        blocks = [tables.Table(self.effects_frame(alpha), "Average partial effects")]
+        blocks = [
+            tables.Table(coefficient_cells(self.effects_frame(alpha)), "Average partial effects")
+        ]
         if self.model.interpretable if params is None else params:
-            blocks.insert(0, tables.Table(self._table(alpha), "Parameters"))
+            blocks.insert(0, tables.Table(coefficient_cells(self._table(alpha)), "Parameters"))
         blocks.append(tables.Table(self._tail()))
         notes = [
             f"Standard errors: {self.covariance.description}; partial effects by the delta method.",
             self.solution.status,
         ]
-        if self.solution.penalty == 0.0 and self.model.has_network:
-            notes.append(
-                f"The network is zero at this penalty: the estimate is {self._baseline_name}."
-            )
+        if self.is_classical and self.model.has_network:
+            notes.append(f"The network is zero at this penalty: {self.classical_sentence}")
         if self.estimate.cv is not None:
             notes += list(self.compare().notes[1:3])
         title = "Neural Regression Results"

@@ -66,6 +66,23 @@ class RegressionNumbers(Results):
         ratio = (self.nobs - self.model.k_constant) / self.df_resid
         return 1.0 - ratio * (1.0 - self.rsquared)
 
+    @property
+    def is_classical(self) -> bool:
+        """Whether the network is zero, so that the estimate is the classical model."""
+        return self.model.nested and self.solution.penalty == 0.0
+
+    @property
+    def classical_sentence(self) -> str:
+        """What the estimate is where the network is zero."""
+        name = self._baseline_name if self.model.specification.linear_part else "the mean"
+        sentence = f"the estimate is {name}, exactly."
+        if self.estimate.cv is not None and np.isfinite(self.alpha):
+            sentence += (
+                " Networks of single folds are not all zero at this penalty, so that "
+                "cross-validated figures differ."
+            )
+        return sentence
+
     # -- predictions ------------------------------------------------------------------------------
 
     def _rows(self, exog: Any) -> tuple[np.ndarray, pd.Index]:
@@ -289,7 +306,7 @@ class RegressionNumbers(Results):
                 f"Cross-validated RMSE: {cv.description}, the same {len(squares)} rows for both."
             )
             notes.append(f"Diebold-Mariano test on these rows: {test.sentence}")
-            if self.estimate.facts.get("alpha") in ("cv", "1se"):
+            if self.estimate.facts.get("alpha") in ("cv", "1se") and not self.is_classical:
                 notes.append(
                     "The penalty was chosen on the same folds, which flatters the network; "
                     "the test is a guide, not a proof."
@@ -298,5 +315,7 @@ class RegressionNumbers(Results):
                 np.nan if test.pvalue is None else test.pvalue,
                 np.nan,
             )
+        if not self.model.nested:
+            notes.append(f"{other} is not nested in the function, and is here for orientation.")
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=[own, other])
         return Comparison(frame, test, tuple(notes))

@@ -129,7 +129,7 @@ def test_user_data_stay_as_they_are():
     [
         ("y ~ x", {"x": np.inf}, "'x' is infinite at row 3"),
         ("y ~ x", {"y": -np.inf}, "'y' is infinite at row 3"),
-        ("y ~ lag(x, 1)", {"x": np.inf}, r"lag\(x, 1\)' is infinite at row 4"),
+        ("y ~ lag(x, 1)", {"x": np.inf}, "'x' is infinite at row 3"),
         ("y ~ np.log(x)", {"x": 0.0}, r"'np.log\(x\)' is infinite at row 3"),
         ("y ~ np.log(x)", {"x": -1.0}, r"'np.log\(x\)' is not defined at row 3 \(x = -1.0\)"),
         ("np.log(y + 9) ~ x", {"y": -10.0}, r"not defined at row 3 \(y = -10.0\)"),
@@ -174,7 +174,7 @@ def test_complex_numbers():
 
 
 def test_no_rows():
-    with pytest.raises(DataError, match=r"data has no rows|data have no rows"):
+    with pytest.raises(DataError, match="no rows in data"):
         Design.from_formula("y ~ x", frame().iloc[:0])
     with pytest.raises(DataError, match=r"column 'x' has no values in the 12 rows"):
         Design.from_formula("y ~ x", frame().assign(x=np.nan))

@@ -99,7 +99,8 @@ def test_whole_weights_equal_repeated_rows(entry):
     frame = entry.frame()
     repeated = frame.loc[frame.index.repeat(frame["w"].astype(int))].reset_index(drop=True)
     weighted, long = entry.results(frame, weights="w"), entry.results(repeated)
-    close(weighted.params, long.params)
+    new = frame.head(20)
+    close(weighted.predict(new), long.predict(new))
     close(weighted.get_margeff().margeff, long.get_margeff().margeff)
     assert weighted.rsquared == pytest.approx(long.rsquared, rel=1e-7)
 

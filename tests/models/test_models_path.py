@@ -144,12 +144,14 @@ def test_given_penalties_are_the_grid(curved_frame):
     fit = model.fit(alphas=[0.05, np.inf, 10.0, 0.05, 1e-6], n_starts=3, cv=3)
     np.testing.assert_array_equal(fit.path.alphas, [np.inf, 10.0, 0.05, 1e-6])
     one = model.fit(alpha=0.05, n_starts=3)
-    np.testing.assert_array_equal(one.path.alphas, [np.inf, 0.05])
+    assert 0.05 in one.path.alphas
+    alone = model.fit(alpha=0.05, alphas=[0.05], n_starts=3)
+    np.testing.assert_array_equal(alone.path.alphas, [np.inf, 0.05])
     assert one.path.cv_mean is None
     with pytest.raises(SpecificationError, match="not cross-validated"):
         one.cv  # noqa: B018
     scored = model.fit(alpha=0.05, n_starts=3, cv=4)
-    assert scored.cv.scores.shape == (4, 2)
+    assert scored.cv.scores.shape == (4, len(scored.path.alphas))
     np.testing.assert_array_equal(scored.params, one.params)
 
 
@@ -210,3 +212,33 @@ def test_linear_units_add_nothing_to_ols(curved_frame):
     fit = model.fit(alpha=0.01)
     np.testing.assert_allclose(fit.fittedvalues, fit.baseline.fittedvalues, rtol=1e-9)
     assert fit.edf == pytest.approx(3.0)
+
+
+def test_a_given_penalty_gives_the_estimate_of_the_path(macro_model):
+    """Choosing a penalty or giving it makes no difference to what is found there."""
+    path = macro_model.fit().path
+    at = int(np.flatnonzero(path.edf > path.edf[0] + 1.0)[3])
+    given = macro_model.fit(alpha=float(path.alphas[at]))
+    assert given.edf == pytest.approx(path.edf[at], rel=1e-6)
+    mean_square = float((given.resid**2).mean())
+    assert mean_square == pytest.approx(path.train_score[at], rel=1e-6)
+
+
+def test_no_penalty_continues_the_path(curved_frame):
+    model = ne.NeuralRegression.from_formula("y ~ x1 + x2", curved_frame, hidden=(2,))
+    fit = model.fit(alpha=0, alphas=6, n_starts=3)
+    assert fit.alpha == 0.0
+    assert fit.path.alphas[-1] == 0.0
+    assert fit.converged
+    assert fit.path.train_score[-1] <= fit.path.train_score[-2]
+
+
+def test_folds_do_not_depend_on_the_network(curved_frame):
+    scores = [
+        ne.NeuralRegression.from_formula("y ~ x1 + x2", curved_frame, hidden=hidden)
+        .fit("1se", alphas=2, n_starts=starts)
+        .cv.baseline_scores
+        for hidden, starts in [((1,), 1), ((2,), 1), ((1,), 2)]
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.kernels import double_precision, fitted
 from nnecon.exceptions import SpecificationError
 from nnecon.nets import Custom, Dense
 from nnecon.nets.activations import ACTIVATIONS
@@ -180,3 +180,24 @@ def test_custom_network_is_a_scalar_function_of_one_row():
 def test_unusable_functions_are_refused(function, message):
     with pytest.raises(SpecificationError, match=message):
         check_function(function, 2, 1)
+
+
+@pytest.mark.parametrize("hidden", [(3,), (4, 3), (3, 2, 4)])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "linear"])
+def test_canonical_is_the_same_function_in_one_order(hidden, activation):
+    rng = np.random.default_rng(0)
+    network = Dense(2, 3, hidden, activation)
+    params = rng.standard_normal(network.n_params)
+    rows = rng.standard_normal((6, 5))
+    turned = params.copy()
+    first = network.layers[0]
+    swap = [2, 0, 1, *range(3, first.units)]
+    turned[first.weights] = params[first.weights].reshape(first.units, -1)[swap].ravel()
+    turned[first.bias] = params[first.bias][swap]
+    out = slice(first.bias.stop, None) if len(hidden) == 1 else network.layers[1].weights
+    turned[out] = params[out].reshape(-1, first.units)[:, swap].ravel()
+    one, other = network.canonical(params), network.canonical(turned)
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+    np.testing.assert_allclose(
+        fitted(network, one, rows), fitted(network, params, rows), rtol=1e-10
+    )
