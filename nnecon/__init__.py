@@ -5,8 +5,7 @@ Every estimator contains its classical model, and the penalty shrinks to it: at 
 regularisation path, cross-validation and a comparison with the classical model.
 """
 
-from nnecon import baselines, exceptions
-from nnecon.data import datasets
+from nnecon import baselines, datasets, exceptions
 from nnecon.data.files import read_table
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load

@@ -11,6 +11,11 @@ from nnecon.report.formats import Formats
 
 ROW_FORMATS: Formats = {
     "Observations": 0,
+    "Effective degrees of freedom": 2,
+    "Log-likelihood": 2,
+    "AIC": 2,
+    "BIC": 2,
+    "HQIC": 2,
     "R-squared": 4,
     "Adj. R-squared": 4,
     "Residual standard error": lambda value: f"{value:.4g}",
