@@ -86,7 +86,7 @@ def certify(
     objective: Objective, params: np.ndarray, chain: Chain, method: str, iterations: int
 ) -> Solution:
     """A solution with its certificate, computed from the parameters alone."""
-    alpha, params = float(chain.alphas[-1]), objective.network.canonical(params)
+    alpha = float(chain.alphas[-1])
     loss, penalty, relative = certificate(objective, params, chain.weights, alpha)
     converged = bool(relative < CERTIFIED)
     if converged:

@@ -207,7 +207,7 @@ def polish(
     for at, chain in enumerate(chains):
         params, iterations = chain.start, int(paths.iterations[0, at])
         if at in traces:
-            params = traces[at].params[0]
+            params = objective.network.canonical(traces[at].params[0])
             iterations += int(traces[at].iterations[0])
         solutions.append(certify(objective, params, chain, solver.name, iterations))
     return solutions
@@ -239,7 +239,8 @@ def connect(
             value = trace.loss[0] + best[at].alpha * trace.penalty[0]
             if value < best[at].objective * (1 - IMPROVEMENT):
                 iterations = best[at].iterations + int(trace.iterations[0])
-                best[at] = certify(objective, trace.params[0], chain, solver.name, iterations)
+                params = objective.network.canonical(trace.params[0])
+                best[at] = certify(objective, params, chain, solver.name, iterations)
                 moved.add(at)
             elif source < at:
                 jumps[at] = value > best[at].objective * (1 + 1e-6)

@@ -8,7 +8,9 @@ import numpy as np
 from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
 from nnecon.exceptions import DataError, SpecificationError
+from nnecon.inference.covariance import check
 from nnecon.results.archive import under_prefix
+from nnecon.results.base import CovarianceSpec
 from nnecon.results.immutable import Immutable
 
 
@@ -158,3 +160,14 @@ class Model(Immutable):
             if options["groups"].ndim != 1:
                 raise SpecificationError("clusters in several directions are not available.")
         return options
+
+    def _cov_spec(
+        self, kind: str | None, options: Mapping[str, Any] | None, use_t: bool | None, labels: Any
+    ) -> CovarianceSpec:
+        kind = self.default_cov_type(labels) if kind is None else kind
+        options = dict(options or {})
+        if kind == "cluster" and labels is not None:
+            options.setdefault("groups", labels)
+        options = self.cov_options(kind, options)
+        check(kind, options, len(self.endog))
+        return CovarianceSpec(kind, options, use_t)

@@ -9,24 +9,20 @@ from tqdm import tqdm
 
 from nnecon import baselines
 from nnecon.data.design import Design
-from nnecon.data.identification import check_rank
-from nnecon.data.scaling import Scaling
-from nnecon.estimation.estimate import Solver, certify, choose_solver, solve
-from nnecon.estimation.kernels import fitted
-from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.estimate import Solver, choose_solver, solve
+from nnecon.estimation.problem import Chain, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
-from nnecon.exceptions import ConvergenceWarning, DataError, SpecificationError
-from nnecon.inference.covariance import automatic_lags, check
-from nnecon.models.base import Model
+from nnecon.exceptions import ConvergenceWarning, SpecificationError
+from nnecon.inference.covariance import automatic_lags
+from nnecon.models.feedforward import FeedForward
 from nnecon.models.fitting import Job, read_alpha, read_alphas, trace
-from nnecon.models.specification import Specification
-from nnecon.nets import Dense, Network
+from nnecon.nets import Dense
 from nnecon.results.base import CovarianceSpec, Estimate
 from nnecon.results.path import RegularizationPath
 from nnecon.results.regression import NeuralRegressionResults
 
 
-class NeuralRegression(Model):
+class NeuralRegression(FeedForward):
     r"""Regression on a network that contains the linear model, for a continuous outcome.
 
     .. math::
@@ -90,8 +86,7 @@ class NeuralRegression(Model):
     True
     """
 
-    specification: Specification
-    network: Network
+    results_class = NeuralRegressionResults
 
     def __init__(
         self,
@@ -114,89 +109,6 @@ class NeuralRegression(Model):
             linear_part=linear_part,
             network=network,
             start_params=start_params,
-        )
-
-    def _specify(self, design: Design, /, **specification: Any) -> Mapping[str, Any]:
-        checked = Specification.check(**specification)
-        sample = design.sample
-        return {
-            "specification": checked,
-            "network": checked.network(sample.exog.shape[1], sample.const_index),
-        }
-
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What a file has to hold to build the model again, as JSON and arrays."""
-        meta, arrays = super().state()
-        described, held = self.specification.state()
-        return meta | {"specification": described}, arrays | held
-
-    # -- names and meaning ------------------------------------------------------------------------
-
-    @property
-    def description(self) -> str:
-        """The network in a few words."""
-        return self.specification.description
-
-    @property
-    def has_network(self) -> bool:
-        """Whether there is a penalised neural part."""
-        return isinstance(self.network, Dense) and bool(self.network.hidden)
-
-    @property
-    def nested(self) -> bool:
-        """Whether the model contains a classical one, to which the penalty shrinks it."""
-        return isinstance(self.network, Dense)
-
-    @property
-    def interpretable(self) -> bool:
-        """Whether single parameters mean something by themselves."""
-        return not self.has_network
-
-    @property
-    def param_names(self) -> list[str]:
-        """Names of the parameters."""
-        if not isinstance(self.network, Dense):
-            return list(self.specification.param_names)
-        scaling = self.scaling
-        names = np.array(self.exog_names)
-        linear, inputs = names[scaling.linear], names[scaling.inputs]
-        return self.network.names(tuple(linear), tuple(inputs))
-
-    @property
-    def k_constant(self) -> int:
-        """One where the model spans a constant, explicitly or through dummies."""
-        if not isinstance(self.network, Dense) or self.design.sample.const_index is not None:
-            return 1
-        ones = np.ones(len(self.endog))
-        share = np.linalg.lstsq(self.exog, ones, rcond=None)[0]
-        return int(np.abs(self.exog @ share - ones).max() < 1e-8)
-
-    @property
-    def scaling(self) -> Scaling:
-        """Standardisation by the sample's weighted moments."""
-        if not isinstance(self.network, Dense):
-            return Scaling.identity(self.exog.shape[1])
-        return Scaling.standardise(
-            self.endog,
-            self.exog,
-            self.weights,
-            self.design.sample.const_index,
-            self.specification.linear_part,
-            bool(self.network.hidden),
-        )
-
-    def user_units(self, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
-        """``(T, t)`` such that ``T @ standardised + t`` are the parameters in the user's units."""
-        if not isinstance(self.network, Dense):
-            return np.eye(self.network.n_params), np.zeros(self.network.n_params)
-        return self.network.user_units(
-            scaling.linear_shift,
-            scaling.linear_scale,
-            scaling.const,
-            scaling.input_shift,
-            scaling.input_scale,
-            scaling.target_shift,
-            scaling.target_scale,
         )
 
     def loglike(self, resid: np.ndarray, weights: np.ndarray) -> float:
@@ -325,83 +237,6 @@ class NeuralRegression(Model):
         )
         return NeuralRegressionResults(self, estimate, spec)
 
-    def results_at(
-        self,
-        params: Any,
-        alpha: float = 0.0,
-        *,
-        cov_type: str | None = None,
-        cov_kwds: Mapping[str, Any] | None = None,
-        use_t: bool | None = None,
-    ) -> NeuralRegressionResults:
-        """Results at any parameter vector, in the user's units, without estimating.
-
-        Parameters
-        ----------
-        params : array_like of shape (k,)
-            Parameters, in the order of ``param_names``.
-        alpha : float
-            Penalty that the covariance and effective degrees of freedom take into account.
-        cov_type, cov_kwds, use_t
-            As in :meth:`fit`.
-        """
-        values = np.asarray(params, dtype=float)
-        if values.shape != (self.network.n_params,) or not np.isfinite(values).all():
-            raise SpecificationError(
-                f"params: give {self.network.n_params} finite numbers, in the order of param_names."
-            )
-        spec = self._cov_spec(cov_type, cov_kwds, use_t, None)
-        objective, scaling = self._objective()
-        transform, offset = self.user_units(scaling)
-        standardised = np.linalg.solve(transform, values - offset)
-        chain = Chain.single(self.weights, standardised, float(alpha))
-        solution = certify(objective, standardised, chain, "none (given parameters)", 0)
-        estimate = Estimate(
-            solution,
-            objective,
-            scaling,
-            self.weights,
-            "the user",
-            "given parameters",
-            self._baseline(spec),
-        )
-        return NeuralRegressionResults(self, estimate, spec)
-
-    def restore(
-        self, solution: Solution, spec: CovarianceSpec, **facts: Any
-    ) -> NeuralRegressionResults:
-        """Results from a solution that was estimated before, as :func:`nnecon.load` needs them."""
-        objective, scaling = self._objective()
-        estimate = Estimate(
-            solution, objective, scaling, self.weights, baseline=self._baseline(spec), **facts
-        )
-        return NeuralRegressionResults(self, estimate, spec)
-
-    def predict(self, params: Any, exog: Any = None) -> np.ndarray:
-        """Predicted means at a parameter vector in the user's units, shape (m,)."""
-        scaling = self.scaling
-        transform, offset = self.user_units(scaling)
-        standardised = np.linalg.solve(transform, np.asarray(params, dtype=float) - offset)
-        columns, _ = self.design.exog_for(exog)
-        return scaling.restore(fitted(self.network, standardised, scaling.rows(columns)))
-
-    def _objective(self) -> tuple[Objective, Scaling]:
-        scaling = self.scaling
-        penalised = self.network.neural.astype(float)
-        rows, target = scaling.rows(self.exog), scaling.target(self.endog)
-        return Objective(self.network, rows, target, penalised), scaling
-
-    def _cov_spec(
-        self, kind: str | None, options: Mapping[str, Any] | None, use_t: bool | None, labels: Any
-    ) -> CovarianceSpec:
-        kind = self.default_cov_type(labels) if kind is None else kind
-        options = dict(options or {})
-        if kind == "cluster" and labels is not None:
-            options.setdefault("groups", labels)
-        options = self.cov_options(kind, options)
-        check(kind, options, len(self.endog))
-        return CovarianceSpec(kind, options, use_t)
-
     def _baseline(self, spec: CovarianceSpec) -> Any:
         options = dict(spec.options)
         if spec.kind == "HAC":
@@ -445,34 +280,6 @@ class NeuralRegression(Model):
             facts={"alpha": 0.0, "method": solver.name},
         )
         return NeuralRegressionResults(self, estimate, spec)
-
-    def _check_sample(self) -> None:
-        linear = self.specification.linear_part
-        check_rank(self.design, self.weights, linear)
-        n_obs, columns = self.exog.shape
-        if linear and n_obs == columns:
-            raise DataError(
-                f"{n_obs} rows and a linear part of {columns} columns leave nothing to estimate "
-                "the variance from; leave columns out, or fit a network alone with "
-                "linear_part=False."
-            )
-        spread = np.ptp(self.endog) if self.k_constant else np.abs(self.endog).max()
-        if spread <= 1e-14 * np.abs(self.endog).max():
-            raise DataError(
-                f"the dependent variable '{self.endog_names}' does not vary: it is "
-                f"{self.endog[0]:g} in all {n_obs} rows, and there is nothing to explain."
-            )
-
-    def _check_start(self, objective: Objective, start: np.ndarray) -> None:
-        values = fitted(self.network, start, objective.inputs)
-        if np.isfinite(values).all():
-            return
-        at = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise SpecificationError(
-            f"at start_params the network gives {values[at]:g} for row "
-            f"{self.design.sample.index[at]}; choose start values at which it is finite for all "
-            "rows."
-        )
 
     def _warn(self, solution: Solution, path: RegularizationPath | None, rule: float | str) -> None:
         if not solution.converged:
