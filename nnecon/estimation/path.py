@@ -20,6 +20,10 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution,
 from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200)
+TRIAL = Options(gradient=1e-6, decrease=1e-8, first=40, later=40)
+SAME = 1e-6
+"""Relative difference of objectives that continuation, which stops early, can tell apart."""
+
 IMPROVEMENT = 1e-8
 """Relative difference of objectives under which two minima count as the same."""
 
@@ -226,25 +230,36 @@ def connect(
         Where the path switches to another minimum: the continuation of the solution before ends
         in a worse one.
     """
-    best, last = list(solutions), len(solutions) - 1
-    jumps = np.zeros(len(best), dtype=bool)
+    last = len(solutions) - 1
+    alphas = [solution.alpha for solution in solutions]
+    params = [solution.params for solution in solutions]
+    values = [solution.objective for solution in solutions]
+    jumps = np.zeros(len(solutions), dtype=bool)
+    changed: set[int] = set()
     # the first solution is the classical model, which is what it is
     pairs = [(at - 1, at) for at in range(1, last + 1)]
-    pairs += [(at + 1, at) for at in range(1, last) if best[at + 1].penalty > 0]
+    pairs += [(at + 1, at) for at in range(1, last) if solutions[at + 1].penalty > 0]
     while pairs:
-        chains = [Chain.single(weights, best[a].params, best[b].alpha) for a, b in pairs]
-        traces = estimate(objective, chains, solver, POLISH)
+        chains = [Chain.single(weights, params[a], alphas[b]) for a, b in pairs]
         moved = set()
-        for (source, at), chain, trace in zip(pairs, chains, traces, strict=True):
-            value = trace.loss[0] + best[at].alpha * trace.penalty[0]
-            if value < best[at].objective * (1 - IMPROVEMENT):
-                iterations = best[at].iterations + int(trace.iterations[0])
-                params = objective.network.canonical(trace.params[0])
-                best[at] = certify(objective, params, chain, solver.name, iterations)
+        for (source, at), trace in zip(
+            pairs, estimate(objective, chains, solver, TRIAL), strict=True
+        ):
+            value = trace.loss[0] + alphas[at] * trace.penalty[0]
+            if value < values[at] * (1 - SAME):
+                params[at], values[at] = trace.params[0], float(value)
                 moved.add(at)
             elif source < at:
-                jumps[at] = value > best[at].objective * (1 + 1e-6)
+                jumps[at] = value > values[at] * (1 + SAME)
+        changed |= moved
         pairs = [(at, at + 1) for at in sorted(moved) if at < last]
         pairs += [(at - 1, at) for at in sorted(moved) if at - 1 not in moved]
         pairs += [(at, at - 1) for at in sorted(moved) if at > 1]
+    best, places = list(solutions), sorted(changed)
+    chains = [Chain.single(weights, params[at], alphas[at]) for at in places]
+    traces = estimate(objective, chains, solver, POLISH)
+    for at, chain, trace in zip(places, chains, traces, strict=True):
+        iterations = best[at].iterations + int(trace.iterations[0])
+        ordered = objective.network.canonical(trace.params[0])
+        best[at] = certify(objective, ordered, chain, solver.name, iterations)
     return best, jumps

@@ -50,7 +50,7 @@ def own(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
 
 def _one(x, y, train, test, alpha, start):
     peer = MLPRegressor(
-        (UNITS,),
+        hidden_layer_sizes=(UNITS,),
         activation="tanh",
         solver="lbfgs",
         alpha=alpha * len(train),
