@@ -1,5 +1,6 @@
 """Models on a feed-forward network beside a linear part: what all their families share."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ from nnecon.data.design import Design
 from nnecon.data.identification import check_rank
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.estimate import certify
-from nnecon.estimation.kernels import fitted
+from nnecon.estimation.kernels import certificate, fitted
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.base import Model
 from nnecon.models.specification import Specification
 from nnecon.nets import Dense, Network
 from nnecon.results.base import CovarianceSpec, Estimate
+
+FIT_ARGUMENTS = frozenset(
+    {"alpha", "alphas", "cv", "groups", "n_starts", "method", "rng", "cov_type", "cov_kwds"}
+)
 
 
 class FeedForward(Model):
@@ -29,6 +34,15 @@ class FeedForward(Model):
     results_class: type[Any]
 
     def _specify(self, design: Design, /, **specification: Any) -> Mapping[str, Any]:
+        known = ("hidden", "activation", "linear_part", "network", "start_params")
+        for name in specification:
+            if name not in known:
+                belongs = "; it belongs to fit()" if name in FIT_ARGUMENTS else ""
+                close = difflib.get_close_matches(name, [*known, "weights", "missing"], 1)
+                hint = f"; did you mean {close[0]!r}?" if close and not belongs else ""
+                raise SpecificationError(
+                    f"{type(self).__name__} has no argument {name!r}{belongs}{hint}"
+                )
         checked = Specification.check(**specification)
         sample = design.sample
         return {
@@ -158,6 +172,12 @@ class FeedForward(Model):
     def restore(self, solution: Solution, spec: CovarianceSpec, **facts: Any) -> Any:
         """Results from a solution that was estimated before, as :func:`nnecon.load` needs them."""
         objective, scaling = self._objective()
+        loss = certificate(objective, solution.params, self.weights, 0.0)[0]
+        if not np.isclose(loss, solution.loss, rtol=1e-6, atol=1e-25):
+            raise SpecificationError(
+                f"the saved estimate does not fit its data any more (mean loss {loss:.6g} instead "
+                f"of {solution.loss:.6g}): are these the functions that the model was built with?"
+            )
         estimate = Estimate(
             solution, objective, scaling, self.weights, baseline=self._baseline(spec), **facts
         )

@@ -41,6 +41,10 @@ class Job:
     progress: Progress | None
 
 
+EXACT_FIT = 1e-20
+"""Half the mean squared residual, relative to the variance, at which a fit counts as exact."""
+
+
 def read_alpha(alpha: float | str) -> float | str:
     """Check the penalty of ``fit``: a number from 0 to infinity, ``"cv"`` or ``"1se"``."""
     if isinstance(alpha, str) and alpha in ("cv", "1se"):
@@ -51,6 +55,10 @@ def read_alpha(alpha: float | str) -> float | str:
             "'cv' for the least cross-validated error or '1se' for the one-standard-error rule."
         )
     return float(alpha)
+
+
+EXACT_FIT = 1e-20
+"""Half the mean squared residual, relative to the variance, at which a fit counts as exact."""
 
 
 def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
@@ -97,7 +105,7 @@ def trace(
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
     ladder = np.r_[np.inf, grid]
     scores = _Scores.of(job, fold_params) if job.folds is not None else None
-    chosen = alpha if isinstance(alpha, float) else np.nan
+    chosen = alpha if isinstance(alpha, float) and alpha in ladder else np.inf
     alpha_min = alpha_1se = None
     if scores is not None:
         alpha_min, alpha_1se = choose_alpha(ladder, scores.network)
@@ -117,6 +125,9 @@ def _grid(
     whether it was given or chosen.
     """
     if not job.objective.penalised.any() or alpha == np.inf:
+        return np.zeros(0)
+    if classical.loss[0] <= EXACT_FIT:
+        # the linear model fits up to rounding error, and a network could only fit that
         return np.zeros(0)
     if isinstance(alphas, int):
         live = paths.live_alpha(job.objective, job.weights, classical, job.starts, job.solver)

@@ -23,6 +23,8 @@ def write_archive(
     path: str | Path, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Write ``meta`` (JSON) and ``arrays`` (no object arrays) to one file."""
+    if not Path(path).absolute().parent.is_dir():
+        raise DataError(f"cannot save to {path}: there is no folder {Path(path).parent}")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
             "meta.json", json.dumps({"format": FORMAT, "version": __version__, **meta}, indent=1)
@@ -35,6 +37,8 @@ def write_archive(
 
 def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read what :func:`write_archive` wrote."""
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        raise DataError(f"there is no file {path!r}")
     try:
         with zipfile.ZipFile(path) as archive:
             meta = json.loads(archive.read("meta.json"))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nnecon.report.formats import coefficient_cells, format_number
+from nnecon.report.formats import Formats, coefficient_cells, format_number
 from nnecon.report.html import (
     Chapter,
     CodeBlock,
@@ -43,7 +43,7 @@ def regression_chapters(
         lambda: _findings(results),
         lambda: _data(results, labels),
         lambda: _estimates(results, labels),
-        lambda: _nonlinearity(results, labels),
+        *([lambda: _nonlinearity(results, labels)] if _has_path(results) else []),
         lambda: _accuracy(results),
         lambda: _shapes(results, labels),
         lambda: _residuals(results, labels),
@@ -51,6 +51,11 @@ def regression_chapters(
     ]
     shown = tqdm(builders, desc="Drawing", unit="chapter", disable=not progress, leave=False)
     return [build() for build in shown]
+
+
+def _has_path(results: Any) -> bool:
+    path = results.estimate.path
+    return path is not None and len(path.alphas) > 1
 
 
 def label_of(name: str, labels: Mapping[str, str]) -> str:
@@ -72,19 +77,29 @@ def _unit(name: str, labels: Mapping[str, str]) -> str:
 
 def _verdict(results: Any) -> str:
     baseline = type(results.baseline.model).__name__
+    if results.is_classical and not results.chosen_by_data:
+        return f"There is no network in this estimate: {results.classical_sentence}"
     if results.is_classical:
         return (
             "Cross-validation prefers the classical model: at the chosen penalty the network is "
             f"zero. {results.classical_sentence.capitalize()} On these data no nonlinearity that "
             "the network could find improves predictions of rows left out."
         )
+    if results.estimate.cv is None:
+        return (
+            f"The estimate has {results.edf:.1f} effective degrees of freedom. It was not "
+            f"cross-validated: how it predicts rows left out, beside {baseline}, is not known."
+        )
     frame = results.compare().frame
-    own, other = frame.loc["Cross-validated RMSE"]
-    share = 100.0 * (own / other - 1.0)
+    other = frame.columns[1]
+    rmse = frame.loc["Cross-validated RMSE"].to_numpy()
+    share = 100.0 * (rmse[0] / rmse[1] - 1.0)
+    side = "below" if share < 0 else "above"
+    chosen = "Cross-validation chooses" if results.chosen_by_data else "The given penalty makes"
     return (
-        f"Cross-validation chooses a network with {results.edf:.1f} effective degrees of freedom "
-        f"(the linear model has {results.path.edf[0]:.1f}). Its root mean squared error on rows "
-        f"left out is {abs(share):.1f}% {'below' if share < 0 else 'above'} that of {baseline}."
+        f"{chosen} a network with {results.edf:.1f} effective degrees of freedom (the linear model "
+        f"has {frame.loc['Effective degrees of freedom', other]:.0f}). Its root mean squared error "
+        f"on rows left out is {abs(share):.1f}% {side} that of {baseline}."
     )
 
 
@@ -92,22 +107,23 @@ def _findings(results: Any) -> Chapter:
     comparison = results.compare()
     frame = comparison.frame
     own, other = frame.columns
-    rmse = frame.loc["Cross-validated RMSE"]
+    classical = frame.loc["Effective degrees of freedom", other]
     alpha = "∞" if np.isinf(results.alpha) else format_number(results.alpha, 4)
     chosen = f"by {results.estimate.alpha_rule}"
     items = [
         ("Observations", f"{results.nobs:.0f}", _span(results)),
         ("Penalty α", alpha, f"{chosen}; ∞ is {other}"),
-        ("Effective d.f.", format_number(results.edf, 1), f"{other}: {results.path.edf[0]:.0f}"),
+        ("Effective d.f.", format_number(results.edf, 1), f"{other}: {classical:.0f}"),
         ("R²", format_number(results.rsquared, 3), f"{other}: {frame.loc['R-squared', other]:.3f}"),
-        ("RMSE, rows left out", format_number(rmse[own], 3), f"{other}: {rmse[other]:.3f}"),
     ]
-    sentence = comparison.test.sentence if comparison.test is not None else ""
-    return Chapter(
-        "Findings",
-        _verdict(results),
-        [FactsBlock(items), TextBlock(f"Diebold-Mariano test on the rows left out: {sentence}")],
-    )
+    blocks: list[Any] = [FactsBlock(items)]
+    if comparison.test is not None:
+        rmse = frame.loc["Cross-validated RMSE"]
+        note = f"{other}: {rmse[other]:.3f}"
+        items.append(("RMSE, rows left out", format_number(rmse[own], 3), note))
+        sentence = comparison.test.sentence
+        blocks.append(TextBlock(f"Diebold-Mariano test on the rows left out: {sentence}"))
+    return Chapter("Findings", _verdict(results), blocks)
 
 
 def _span(results: Any) -> str:
@@ -137,7 +153,8 @@ def _data(results: Any, labels: Mapping[str, str]) -> Chapter:
     if lost:
         used += f"; {lost} of {sample.n_original} rows are lost to lags, missing values or a subset"
     where = "; ".join(f"`{key}`: {text}" for key, text in labels.items() if _uses(model, key))
-    intro = f"The model is `{model.formula}`, with {model.description} as network. {used}."
+    formula = model.formula or f"{model.endog_names} ~ {' + '.join(model.exog_names)}"
+    intro = f"The model is `{formula}`; network: {model.description}. {used}."
     notes = [where + "."] if where else []
     return Chapter(
         "Data and model",
@@ -188,13 +205,20 @@ def _nonlinearity(results: Any, labels: Mapping[str, str]) -> Chapter:
     score = "Cross-validated mean squared error" + (f", ({unit})²" if unit else "")
     first = np.flatnonzero(path.edf > path.edf[0] + 1e-6)
     leaves = f"{path.alphas[first[0]]:.3g}" if len(first) else "none of these"
-    frame = path.to_frame().iloc[:, :7]
+    columns = {
+        "edf": "Effective d.f.",
+        "train_score": "MSE in sample",
+        "cv_mean": "MSE left out",
+        "cv_se": "Std. err.",
+        "certificate": "Certificate",
+    }
+    frame = path.to_frame()
     step = max(1, len(frame) // 12)
-    keep = np.unique(np.r_[0, np.arange(1, len(frame), step), np.flatnonzero(_marked(path))])
-    table = frame.iloc[keep].drop(columns=["converged", "switch"])
+    marked = np.isin(path.alphas, [results.alpha, path.alpha_min, path.alpha_1se])
+    keep = np.unique(np.r_[0, np.arange(1, len(frame), step), np.flatnonzero(marked)])
+    table = frame.iloc[keep][[name for name in columns if name in frame]].rename(columns=columns)
     table.index = ["∞" if np.isinf(a) else f"{a:.3g}" for a in table.index]
     table.index.name = "α"
-    table.columns = ["Effective d.f.", "MSE in sample", "MSE left out", "Std. err.", "Certificate"]
     intro = (
         "From left to right the penalty on the network falls: at the left end (α = ∞) the "
         f"estimate is the linear model, and the network first does better at α = {leaves}. "
@@ -206,37 +230,28 @@ def _nonlinearity(results: Any, labels: Mapping[str, str]) -> Chapter:
         f"{converged} of {len(path.alphas)} estimates have converged (certificate, the relative "
         "gradient norm, under 1e-6)."
     )
-    return Chapter(
-        "How much nonlinearity do the data support?",
-        intro,
-        [
-            FigureBlock(
-                results.plot_path(title=None),
-                "path",
-                "Regularisation path: effects of one standard deviation of each regressor, and "
-                "effective degrees of freedom, against the penalty.",
-                narrow=results.plot_path(figsize=(PHONE[0], 5.6)),
-            ),
+    blocks: list[Any] = [
+        FigureBlock(
+            results.plot_path(),
+            "path",
+            "Regularisation path: effects of one standard deviation of each regressor, and "
+            "effective degrees of freedom, against the penalty.",
+            narrow=results.plot_path(figsize=(PHONE[0], 5.6)),
+        )
+    ]
+    if results.estimate.cv is not None:
+        blocks.append(
             FigureBlock(
                 results.plot_cv(ylabel=score),
                 "cv",
                 f"Mean squared error on rows left out ({results.cv.description}) against the "
                 "penalty; bars and band are one standard error over folds.",
                 narrow=results.plot_cv(ylabel="CV mean squared error", figsize=PHONE),
-            ),
-            TableBlock(
-                table,
-                "path",
-                "The path in numbers",
-                [note],
-                formats={"Certificate": lambda value: f"{value:.0e}"},
-            ),
-        ],
-    )
-
-
-def _marked(path: Any) -> np.ndarray:
-    return np.isin(path.alphas, [path.alpha_min, path.alpha_1se])
+            )
+        )
+    formats: Formats = {"Certificate": lambda value: f"{value:.0e}"}
+    blocks.append(TableBlock(table, "path", "The path in numbers", [note], formats=formats))
+    return Chapter("How much nonlinearity do the data support?", intro, blocks)
 
 
 def _accuracy(results: Any) -> Chapter:
@@ -266,7 +281,11 @@ def _shapes(results: Any, labels: Mapping[str, str]) -> Chapter:
         "The mean of the dependent variable as one regressor moves and all others stay as "
         "observed, with pointwise 95% bands. A straight line is the linear model's answer."
     )
-    if results.is_classical and (results.path.edf > results.path.edf[0] + 1e-6).any():
+    if (
+        results.is_classical
+        and _has_path(results)
+        and (results.path.edf > results.path.edf[0] + 1e-6).any()
+    ):
         shown = results.best_live()
         caption = f"the network at α = {shown.alpha:.3g}"
         intro += (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnecon.report import plots, tables
 from nnecon.report.formats import coefficient_cells
-from nnecon.results.inference_table import coefficient_table, distribution
+from nnecon.results.inference_table import coefficient_table, half_width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class MarginalEffects:
         -------
         matplotlib.figure.Figure
         """
-        width = distribution(self.use_t, self.df_resid).ppf(1.0 - alpha / 2.0)
+        width = half_width(alpha, self.use_t, self.df_resid)
         own = pd.DataFrame({"effect": self.margeff, "se": self.margeff_se})
         frames = [
             frame.assign(

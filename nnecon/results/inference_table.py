@@ -1,13 +1,27 @@
 """Statistics, p-values and intervals that every estimate shares."""
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from nnecon.exceptions import SpecificationError
 
 
 def distribution(use_t: bool, df_resid: float):
     """Reference distribution of a statistic: Student's t or the standard normal."""
     return stats.t(df_resid) if use_t else stats.norm()
+
+
+def half_width(alpha: float, use_t: bool, df_resid: float) -> float:
+    """Standard errors on either side of an interval with level ``1 - alpha``."""
+    if not (isinstance(alpha, Real) and 0.0 < alpha < 1.0):
+        raise SpecificationError(
+            f"alpha={alpha!r}: give one less the level of the intervals, a number between 0 and 1; "
+            "0.05 stands for 95%."
+        )
+    return float(distribution(use_t, df_resid).ppf(1.0 - alpha / 2.0))
 
 
 def coefficient_table(
@@ -23,7 +37,7 @@ def coefficient_table(
     letter = "t" if use_t else "z"
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / error
-    width = reference.ppf(1.0 - alpha / 2.0) * error
+    width = half_width(alpha, use_t, df_resid) * error
     return pd.DataFrame(
         {
             name: estimate,

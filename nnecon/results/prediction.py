@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nnecon.results.inference_table import distribution
+from nnecon.results.inference_table import half_width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class PredictionResults:
     def conf_int(self, obs: bool = False, alpha: float = 0.05) -> pd.DataFrame:
         """Interval for the mean, or with ``obs=True`` for a new observation; columns 0 and 1."""
         error = self.se_obs if obs else self.se_mean
-        width = distribution(self.use_t, self.df_resid).ppf(1.0 - alpha / 2.0) * error
+        width = half_width(alpha, self.use_t, self.df_resid) * error
         return pd.DataFrame({0: self.predicted_mean - width, 1: self.predicted_mean + width})
 
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:

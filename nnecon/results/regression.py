@@ -24,8 +24,9 @@ class NeuralRegressionResults(RegressionNumbers):
         """Partial effects with errors, and the classical model's in the last column."""
         margeff = self.get_margeff()
         letter = "t" if margeff.use_t else "z"
+        frame = margeff.summary_frame(alpha)
         names = ["dy/dx", "std err", letter, f"P>|{letter}|", f"[{alpha / 2:.3g}"]
-        frame = margeff.summary_frame(alpha).set_axis([*names, f"{1 - alpha / 2:.3g}]"], axis=1)
+        frame = frame.set_axis([*names, f"{1 - alpha / 2:.3g}]"], axis=1)
         return frame.assign(**{self._baseline_name: margeff.baseline["effect"]})
 
     def _header(self) -> list[tuple[str, str]]:

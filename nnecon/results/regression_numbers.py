@@ -20,7 +20,7 @@ from nnecon.inference.effects import (
 from nnecon.results.base import Results
 from nnecon.results.comparison import Comparison
 from nnecon.results.effects import EffectCurve, MarginalEffects
-from nnecon.results.inference_table import distribution
+from nnecon.results.inference_table import half_width
 from nnecon.results.prediction import PredictionResults
 
 
@@ -65,6 +65,11 @@ class RegressionNumbers(Results):
         """R-squared adjusted for effective degrees of freedom."""
         ratio = (self.nobs - self.model.k_constant) / self.df_resid
         return 1.0 - ratio * (1.0 - self.rsquared)
+
+    @property
+    def chosen_by_data(self) -> bool:
+        """Whether the penalty was chosen by cross-validation."""
+        return self.estimate.facts.get("alpha") in ("cv", "1se")
 
     @property
     def is_classical(self) -> bool:
@@ -253,7 +258,7 @@ class RegressionNumbers(Results):
             gradients.append(gradient * scaling.target_scale)
             classical.append(weights @ exog @ coefficients)
         error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix))
-        width = distribution(self.use_t, self.covariance.df_resid).ppf(1 - alpha / 2) * error
+        width = half_width(alpha, self.use_t, self.covariance.df_resid) * error
         mean = np.array(values)
         name = regressor.variable if regressor.kind == "category" else regressor.name
         frame = pd.DataFrame(
@@ -306,7 +311,7 @@ class RegressionNumbers(Results):
                 f"Cross-validated RMSE: {cv.description}, the same {len(squares)} rows for both."
             )
             notes.append(f"Diebold-Mariano test on these rows: {test.sentence}")
-            if self.estimate.facts.get("alpha") in ("cv", "1se") and not self.is_classical:
+            if self.chosen_by_data and not self.is_classical:
                 notes.append(
                     "The penalty was chosen on the same folds, which flatters the network; "
                     "the test is a guide, not a proof."
