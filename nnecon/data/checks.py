@@ -104,6 +104,16 @@ def check_dates(factor: Factor) -> None:
         )
 
 
+def check_single_levels(matrix: Matrix) -> None:
+    """Refuse a category with one level and no column, which would vanish without a word."""
+    for k, factor in enumerate(matrix.factors):
+        if factor.kind == "categorical" and len(factor.levels) == 1 and not matrix.uses(k):
+            raise DataError(
+                f"{factor.label!r} has only the level {label_text(factor.levels[0])} in the "
+                "sample; leave it out"
+            )
+
+
 def _codes(factor: Factor, raw: Any, index: pd.Index) -> np.ndarray:
     labels = categorical_labels(raw)
     if len(labels) != len(index):

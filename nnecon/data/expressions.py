@@ -173,13 +173,13 @@ class _Rewriter(ast.NodeTransformer):
         label = ast.unparse(node)
         inner = _Rewriter(self.columns, self.stateful, self.formula)
         code, offsets = inner.operator(node)
-        remembers = [name for name in inner.found.calls if name in self.stateful]
-        if remembers:
-            name = remembers[0]
-            raise FormulaError(
-                f"{label}: {name}() remembers the estimation sample and cannot stand inside a "
-                f"time operator; turn it round: {name}({node.func.id}(...))"  # type: ignore[attr-defined]
-            )
+        for name in inner.found.calls:
+            if name in self.stateful or name == "C":
+                does = "makes categories" if name == "C" else "remembers the estimation sample"
+                raise FormulaError(
+                    f"{label}: {name}() {does} and cannot stand inside a time operator; turn it "
+                    f"round: {_turned_round(label, name)}"
+                )
         reads = tuple(inner.found.columns.items())
         if not reads and inner.found.bound:
             raise unknown_column(inner.found.bound[0], self.columns, self.formula)
@@ -237,6 +237,16 @@ class _Nested(ast.NodeTransformer):
         if node.id in self.outer.columns:
             self.offsets.add(0)
         return self.outer.visit_Name(node)
+
+
+def _turned_round(label: str, name: str) -> str:
+    """Write ``lag(C(g), 1)`` as ``C(lag(g, 1))``."""
+    outer = cast(ast.Call, ast.parse(label, mode="eval").body)
+    inner = outer.args[0]
+    if not (isinstance(inner, ast.Call) and ast.unparse(inner.func) == name and inner.args):
+        return f"{name}({ast.unparse(outer.func)}(...))"
+    moved = ast.Call(outer.func, [inner.args[0], *outer.args[1:]], outer.keywords)
+    return ast.unparse(ast.Call(inner.func, [moved, *inner.args[1:]], inner.keywords))
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -11,6 +11,7 @@ from nnecon.data.checks import (
     check_all_missing,
     check_dates,
     check_new,
+    check_single_levels,
     endog_values,
     factor_values,
     kept_rows,
@@ -92,6 +93,7 @@ class FormulaSource:
         for factor in matrix.factors:
             check_dates(factor)
             check_across_rows(factor, inputs)
+        check_single_levels(matrix)
         values = [factor_values(factor, inputs, index) for factor in matrix.factors]
         keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
         self.values = [value[keep] for value in values]

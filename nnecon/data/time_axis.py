@@ -4,6 +4,7 @@ Lags go by the period of the index and never by the position of a row. A :class:
 labels of an index to whole numbers, one a period, and back to labels for messages.
 """
 
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ import pandas as pd
 from nnecon.exceptions import DataError, ForecastError
 
 _SHOWN = 5
+# how periods are written, with the frequency that reads them
+_WRITTEN = {
+    r"\d{4}[- ]?[Qq][1-4]": "Q",
+    r"\d{4}-(0[1-9]|1[0-2])": "M",
+    r"\d{4}": "Y",
+}
 
 
 def listing(labels: Iterable[Any], shown: int = _SHOWN) -> str:
@@ -162,6 +169,7 @@ class TimeAxis:
         """
         self._check_same(index)
         if self.kind == "integer":
+            # whole numbers stored as floats, as in a file of years, count as whole numbers
             return np.asarray(index, dtype=np.int64) - self.origin
         if index.hasnans:
             raise ForecastError(f"the index has a missing date in row {_first(index.isna())}")
@@ -203,7 +211,7 @@ class TimeAxis:
         kinds = {"period": pd.PeriodIndex, "datetime": pd.DatetimeIndex}
         wanted = kinds.get(self.kind)
         if wanted is None:
-            good = pd.api.types.is_integer_dtype(index.dtype)
+            good = _whole_numbers(index)
             text = "whole numbers"
         else:
             good = isinstance(index, wanted)
@@ -239,12 +247,46 @@ def _check_kind(index: pd.Index, needed_by: str) -> None:
             f"{needed_by} needs one time index, but the data have a MultiIndex; make the lag a "
             "column first with data.groupby(level=0)[column].shift()"
         )
-    if not pd.api.types.is_integer_dtype(index.dtype):
+    if not _whole_numbers(index):
         raise DataError(
             f"{needed_by} needs an index of periods, dates or whole numbers, but the first label "
-            f"is {label_text(index[0])}; set it with "
-            "data.index = pd.PeriodIndex(data.index, freq='Q') or pd.to_datetime(data.index)"
+            f"is {label_text(index[0])}; set it with {_advice(index)}"
         )
+
+
+def _whole_numbers(index: pd.Index) -> bool:
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return not index.hasnans
+    if not pd.api.types.is_float_dtype(index.dtype):
+        return False
+    values = index.to_numpy(dtype=float, na_value=np.nan)
+    return bool(np.isfinite(values).all() and (values == np.round(values)).all())
+
+
+def _advice(index: pd.Index) -> str:
+    """Code that makes periods or dates of these labels; tried here before it is offered."""
+    texts = [str(label) for label in index]
+    for pattern, freq in _WRITTEN.items():
+        if all(re.fullmatch(pattern, text) for text in texts):
+            try:
+                pd.PeriodIndex(texts, freq=freq)
+            except ValueError:
+                break
+            return f"data.index = pd.PeriodIndex(data.index, freq={freq!r})"
+    if not pd.api.types.is_numeric_dtype(index.dtype):
+        try:
+            with warnings.catch_warnings():
+                # pandas warns where it must guess the format of every label
+                warnings.simplefilter("ignore")
+                pd.to_datetime(index)
+        except (TypeError, ValueError):
+            pass
+        else:
+            return "data.index = pd.to_datetime(data.index)"
+    return (
+        "data.index = pd.period_range(first, periods=len(data), freq='Q') (or 'M', 'Y', 'D'), "
+        "where first is the period of the first row, e.g. '2000Q1'"
+    )
 
 
 def _check_gaps(axis: TimeAxis, ordinals: np.ndarray, needed_by: str) -> None:
@@ -273,7 +315,7 @@ def _remedy(axis: TimeAxis) -> str:
         return (
             f"data.reindex(pd.period_range(data.index[0], data.index[-1], freq={axis.freq_text!r}))"
         )
-    return "data.reindex(range(data.index[0], data.index[-1] + 1))"
+    return "data.reindex(range(int(data.index[0]), int(data.index[-1]) + 1))"
 
 
 def _frequency(index: pd.DatetimeIndex, needed_by: str) -> Any:

@@ -164,8 +164,10 @@ def test_dates_are_no_regressor():
     data = frame().assign(when=pd.date_range("2000-01-01", periods=12))
     with pytest.raises(DataError, match=r"'when' holds dates"):
         Design.from_formula("y ~ when", data)
+    data["when"] += pd.to_timedelta([0, 31] * 6, unit="D")
     design = Design.from_formula("y ~ when.dt.day + C(when.dt.month)", data)
-    assert design.sample.exog[-1, -1] == 12
+    assert design.sample.exog_names == ("Intercept", "C(when.dt.month)[T.2]", "when.dt.day")
+    assert design.sample.exog[-2, -1] == 11
 
 
 def test_complex_numbers():
@@ -234,7 +236,7 @@ def test_no_frame():
         ("y ~ lag(x, periods=2)", "unknown or repeated argument 'periods'"),
         ("y ~ lag()", r"write lag\(x, k\)"),
         ("y ~ I(lag(x, 1, 2) * lag(w, 1, 2))", "two ranges of lags"),
-        ("y ~ lag(center(x), 1)", r"turn it round: center\(lag\(...\)\)"),
+        ("y ~ lag(center(x), 1)", r"turn it round: center\(lag\(x, 1\)\)"),
         ("y ~ frobnicate(x)", r"unknown function frobnicate\(\)"),
         ("y ~ np.frobnicate(x)", "AttributeError"),
         ("y ~ x - x.mean()", r"'- x.mean\(\)' .* takes away a term that is not there"),
@@ -343,7 +345,7 @@ def test_plain_labels():
     with pytest.raises(DataError, match=r"index of periods, dates or whole numbers, .*'f0'"):
         Design.from_formula("y ~ lag(x, 1)", frame(index=names))
     with pytest.raises(DataError, match=r"periods, dates or whole numbers"):
-        Design.from_formula("y ~ lag(x, 1)", frame(index=np.arange(12.0)))
+        Design.from_formula("y ~ lag(x, 1)", frame(index=np.arange(12) + 0.5))
     assert Design.from_formula("y ~ lag(x, 1)", frame()).sample.is_time_series
     assert not Design.from_formula("y ~ x", frame()).sample.is_time_series
 

@@ -1,0 +1,89 @@
+"""Errors that users ran into: what went wrong is named, and the way out works."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnecon.data.design import Design
+from nnecon.exceptions import DataError, FormulaError
+
+
+def frame(n=80):
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"x": rng.normal(size=n), "c": rng.choice(list("abc"), n)})
+    return data.assign(g=rng.integers(0, 8, n), y=data.x + rng.normal(size=n))
+
+
+def monthly(n=80):
+    return frame(n).set_axis(pd.period_range("2000", periods=n, freq="M"), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("lag(C(g), 1)", "C(lag(g, 1))"),
+        ("diff(C(g))", "C(diff(g))"),
+        ("lag(bs(x, 4), 2)", "bs(lag(x, 2), 4)"),
+        ("lag(C(g) * 1, 1)", "C(lag(...))"),
+    ],
+)
+def test_categories_inside_time_operators(written, right):
+    with pytest.raises(FormulaError) as caught:
+        Design.from_formula(f"y ~ x + {written}", monthly())
+    assert str(caught.value).endswith(f"turn it round: {right}")
+    if "..." not in right:
+        Design.from_formula(f"y ~ x + {right}", monthly())
+
+
+@pytest.mark.parametrize(
+    ("term", "values", "words"),
+    [
+        ("k", "a", "'k' has only the level 'a' in the sample; leave it out"),
+        ("C(k)", 1, r"'C\(k\)' has only the level 1 in the sample"),
+        ("x:k + x", "a", "'k' has only the level 'a'"),
+    ],
+)
+def test_a_category_with_one_level(term, values, words):
+    with pytest.raises(DataError, match=words):
+        Design.from_formula(f"y ~ x + {term}", frame().assign(k=values))
+
+
+def test_a_category_with_one_level_in_the_subset():
+    with pytest.raises(DataError, match="'c' has only the level 'a'"):
+        Design.from_formula("y ~ x + c", frame(), subset="c == 'a'")
+    constant = Design.from_formula("y ~ 0 + x + c", frame(), subset="c == 'a'")
+    assert constant.sample.exog_names == ("c[a]", "x")
+
+
+def test_years_stored_as_floats_are_whole_numbers():
+    data = frame(40).set_axis(np.arange(1900.0, 1940.0), axis=0)
+    design = Design.from_formula("y ~ lag(x, 1)", data.iloc[:-2])
+    assert list(design.sample.index[:2]) == [1901.0, 1902.0]
+    exog, _ = design.exog_for(data.iloc[-2:])
+    np.testing.assert_array_equal(exog[:, 1], data.x.iloc[-3:-1])
+    with pytest.raises(DataError, match="gap: 1905 is missing") as caught:
+        Design.from_formula("y ~ lag(x, 1)", data.drop(index=1905.0))
+    assert "data.reindex(range(int(data.index[0]), int(data.index[-1]) + 1))" in str(caught.value)
+    filled = data.drop(index=1905.0).reindex(range(1900, 1940))
+    assert Design.from_formula("y ~ lag(x, 1)", filled).sample.nobs == 37
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (["2000Q1", "2000Q2", "2000Q3"], "pd.PeriodIndex(data.index, freq='Q')"),
+        (["2000-01", "2000-02", "2000-03"], "pd.PeriodIndex(data.index, freq='M')"),
+        (["2000", "2001", "2002"], "pd.PeriodIndex(data.index, freq='Y')"),
+        (["2000-01-01", "2000-01-02", "2000-01-03"], "pd.to_datetime(data.index)"),
+        (["one", "two", "three"], "pd.period_range(first, periods=len(data), freq='Q')"),
+        ([2000.0, 2000.25, 2000.5], "pd.period_range(first, periods=len(data), freq='Q')"),
+    ],
+)
+def test_advice_for_labels_that_are_no_periods(labels, advice):
+    data = frame(3).set_axis(labels, axis=0)
+    with pytest.raises(DataError, match="needs an index of periods") as caught:
+        Design.from_formula("y ~ lag(x, 1)", data)
+    assert advice in str(caught.value)
+    names = {"data": data, "pd": pd, "first": "2000Q1", "len": len}
+    data.index = eval(advice, names)
+    assert Design.from_formula("y ~ lag(x, 1)", data).sample.nobs == 2
