@@ -1,5 +1,6 @@
 """The rows used in estimation, and how rows are chosen."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import is_time_index, label_text, listing
 from nnecon.exceptions import DataError
 
@@ -103,6 +105,13 @@ def subset_rows(frame: pd.DataFrame, subset: Any) -> np.ndarray:
     n = len(frame)
     if subset is None:
         return np.arange(n)
+    if callable(subset):
+        raise DataError(
+            "subset must be a condition, an array or labels, not a function; call it first: "
+            "subset=function(data)"
+        )
+    if isinstance(subset, pd.Series) and pd.api.types.is_bool_dtype(subset.dtype):
+        _check_labels(subset, frame.index)
     places = pd.Series(np.arange(n), index=frame.index)
     try:
         if isinstance(subset, str):
@@ -112,10 +121,22 @@ def subset_rows(frame: pd.DataFrame, subset: Any) -> np.ndarray:
             chosen = places[mask]
         else:
             chosen = places.loc[subset]
-    except (KeyError, IndexError, NameError, SyntaxError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        NameError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        pd.errors.IndexingError,
+    ) as error:
         if isinstance(error, DataError):
             raise
         text = " ".join(str(error).split()).strip('"')
+        unknown = re.fullmatch(r"name '(.+)' is not defined", text)
+        if unknown:
+            text = f"unknown column {unknown[1]!r}; {suggestion(unknown[1], frame.columns)}"
         raise DataError(f"subset does not fit the data: {text}") from error
     rows = np.atleast_1d(np.asarray(chosen, dtype=np.int64))
     if len(np.unique(rows)) < len(rows) and frame.index.is_unique:
@@ -123,6 +144,16 @@ def subset_rows(frame: pd.DataFrame, subset: Any) -> np.ndarray:
     if len(rows) == 0:
         raise DataError("subset leaves no rows; check its condition or labels")
     return np.unique(rows)
+
+
+def _check_labels(subset: pd.Series, index: pd.Index) -> None:
+    absent = ~index.isin(subset.index)
+    if absent.any():
+        label = label_text(index[int(np.argmax(absent))])
+        raise DataError(
+            f"subset has {len(subset)} values and none for row {label} of the {len(index)} rows of "
+            "the data; compute it on the whole data, or pass the labels of the rows to keep"
+        )
 
 
 def align_values(values: Any, name: str, index: pd.Index, rows: np.ndarray) -> np.ndarray:
@@ -147,7 +178,8 @@ def align_values(values: Any, name: str, index: pd.Index, rows: np.ndarray) -> n
     if isinstance(values, pd.Series | pd.DataFrame):
         values = _by_label(values, name, index, rows)
     array = _plain(values)
-    if array.ndim not in (1, 2):
+    weights = name.split(" ")[0] == "weights"
+    if array.ndim not in (1, 2) or (weights and array.ndim == 2):
         raise DataError(f"{name} must have one value a row, not the shape {array.shape}")
     if len(array) == len(index):
         array = array[rows]
@@ -162,10 +194,25 @@ def align_values(values: Any, name: str, index: pd.Index, rows: np.ndarray) -> n
             f"{name} is missing at row {listing(kept[absent], 3)}; fill these values or leave the "
             "rows out with subset"
         )
+    if weights:
+        array = _as_numbers(array, name, kept)
     if np.issubdtype(array.dtype, np.floating) and np.isinf(array).any():
         row = kept[int(np.argmax(np.isinf(array).reshape(len(array), -1).any(axis=1)))]
         raise DataError(f"{name} is infinite at row {label_text(row)}")
     return array
+
+
+def _as_numbers(array: np.ndarray, name: str, kept: pd.Index) -> np.ndarray:
+    if array.dtype.kind in "biuf":
+        return array
+    for value, label in zip(array, kept, strict=True):
+        # Decimal and other numbers have __float__; text, dates and complex numbers are no weights
+        if isinstance(value, str) or not hasattr(value, "__float__") or np.iscomplexobj(value):
+            raise DataError(
+                f"{name} must hold numbers, but has {value!r} at row {label_text(label)}; convert "
+                "it with pd.to_numeric, or name another column"
+            )
+    return array.astype(float)
 
 
 def _by_label(values: Any, name: str, index: pd.Index, rows: np.ndarray) -> Any:

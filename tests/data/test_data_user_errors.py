@@ -87,3 +87,38 @@ def test_advice_for_labels_that_are_no_periods(labels, advice):
     names = {"data": data, "pd": pd, "first": "2000Q1", "len": len}
     data.index = eval(advice, names)
     assert Design.from_formula("y ~ lag(x, 1)", data).sample.nobs == 2
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("c", r"weights \('c'\) must hold numbers, but has '.' at row 0"),
+        (np.array(["1.5"] * 80), "weights must hold numbers, but has '1.5' at row 0"),
+        (np.ones((80, 2)), r"weights must have one value a row, not the shape \(80, 2\)"),
+        (["x", "g"], r"weights must have one value a row, not the shape \(80, 2\)"),
+    ],
+)
+def test_weights_that_are_no_numbers(weights, words):
+    with pytest.raises(DataError, match=words):
+        Design.from_formula("y ~ x", frame()).align(weights, "weights")
+
+
+def test_weights_as_objects_are_numbers():
+    data = frame().assign(w=pd.Series([2, 3.5] * 40, dtype=object))
+    weights = Design.from_formula("y ~ x", data).align("w", "weights")
+    assert weights.dtype == float and list(weights[:2]) == [2.0, 3.5]
+    assert list(Design.from_formula("y ~ x", data).align("c", "groups")) == list(data.c)
+
+
+@pytest.mark.parametrize(
+    ("subset", "words"),
+    [
+        (frame().x[:50] > 0, "subset has 50 values and none for row 50 of the 80 rows"),
+        (lambda s: s.x > 0, r"not a function; call it first: subset=function\(data\)"),
+        ("xx>0", r"unknown column 'xx'; did you mean 'x'\? The columns are: x, c, g, y"),
+        ("x.nothing > 0", "subset does not fit the data"),
+    ],
+)
+def test_subsets_that_do_not_fit(subset, words):
+    with pytest.raises(DataError, match=words):
+        Design.from_formula("y ~ x", frame(), subset=subset)
