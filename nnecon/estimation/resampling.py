@@ -92,7 +92,8 @@ def make_folds(
             f"cv={cv!r}: pass the number of folds (at least 2), a scikit-learn splitter or None."
         )
     folds = int(folds)
-    if n < folds or (time_series and n - n // 3 < folds):
+    # with two rows a fold at least, or one row each: leave-one-out
+    if (n < 2 * folds and n != folds) or (time_series and n - n // 3 < folds):
         raise SpecificationError(
             f"{n} rows are too few for {folds} folds; pass a smaller cv or a number as alpha."
         )

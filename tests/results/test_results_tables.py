@@ -235,6 +235,7 @@ def test_a_fit_that_did_not_converge_says_so(curved_frame, monkeypatch):
 
     tired = dataclasses.replace(path.POLISH, first=1, later=1)
     monkeypatch.setattr(path, "POLISH", tired)
+    monkeypatch.setattr(path, "TRIAL", tired)
     model = ne.NeuralRegression.from_formula("y ~ x1 + x2", curved_frame, hidden=(4, 3))
     with pytest.warns(ConvergenceWarning, match="Did not converge"):
         fit = model.fit(alpha=1e-5, n_starts=1)
