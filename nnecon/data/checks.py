@@ -10,7 +10,7 @@ import pandas as pd
 
 from nnecon.data.expressions import CALL_PREFIX, Expression
 from nnecon.data.formula import HELPERS
-from nnecon.data.frames import Table, check_finite
+from nnecon.data.frames import Table, check_finite, reads_as_number
 from nnecon.data.matrix import Factor, Matrix, categorical_labels
 from nnecon.data.syntax import is_elementwise
 from nnecon.data.time_axis import label_text, listing
@@ -19,6 +19,9 @@ from nnecon.exceptions import DataError, ForecastError, FormulaError
 _DEALS_WITH_MISSING = re.compile(
     r"\b(isnan|isna|isnull|notna|notnull|fillna|nan_to_num|isfinite)\b"
 )
+
+
+_MANY_LEVELS = 20
 
 
 def factor_values(
@@ -104,14 +107,40 @@ def check_dates(factor: Factor) -> None:
         )
 
 
-def check_single_levels(matrix: Matrix) -> None:
-    """Refuse a category with one level and no column, which would vanish without a word."""
+def check_levels(matrix: Matrix, n: int) -> None:
+    """Refuse categories that are hardly meant: a single level without a column, numbers as text.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        The design.
+    n : int
+        Rows that the levels were found in.
+    """
     for k, factor in enumerate(matrix.factors):
         if factor.kind == "categorical" and len(factor.levels) == 1 and not matrix.uses(k):
             raise DataError(
                 f"{factor.label!r} has only the level {label_text(factor.levels[0])} in the "
                 "sample; leave it out"
             )
+        expression, count = factor.expression, len(factor.levels)
+        # text such as "1" to "4" may well code categories; many different numbers do not
+        if (
+            not expression.calls
+            and (count > _MANY_LEVELS or 2 * count > n)
+            and all(isinstance(level, str) and reads_as_number(level) for level in factor.levels)
+        ):
+            column = _text_column(expression)
+            raise DataError(
+                f"{column!r} is text that looks like numbers (e.g. {factor.levels[0]!r}, {count} "
+                f"different values in {n} rows); convert it with pd.to_numeric(data[{column!r}]), "
+                f"or write C({expression.label}) if it is a category"
+            )
+
+
+def _text_column(expression: Expression) -> str:
+    columns = [*expression.columns.values(), *(c for a in expression.atoms for c in a.columns)]
+    return columns[0]
 
 
 def _codes(factor: Factor, raw: Any, index: pd.Index) -> np.ndarray:

@@ -152,6 +152,16 @@ class _Rewriter(ast.NodeTransformer):
         node.keywords = [self.visit(word) for word in node.keywords]
         return node
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        # between two flags it is "either ... or", with a number it is meant as a power
+        if isinstance(node.op, ast.BitXor) and isinstance(node.right, ast.Constant):
+            base, power = ast.unparse(node.left), ast.unparse(node.right)
+            raise FormulaError(
+                f"{ast.unparse(node)} in the formula {self.formula!r} is no power; write "
+                f"I({base}**{power})"
+            )
+        return self.generic_visit(node)
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self.columns:
             self.found.columns[node.id] = node.id

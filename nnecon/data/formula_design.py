@@ -10,8 +10,8 @@ from nnecon.data.checks import (
     check_across_rows,
     check_all_missing,
     check_dates,
+    check_levels,
     check_new,
-    check_single_levels,
     endog_values,
     factor_values,
     kept_rows,
@@ -93,7 +93,7 @@ class FormulaSource:
         for factor in matrix.factors:
             check_dates(factor)
             check_across_rows(factor, inputs)
-        check_single_levels(matrix)
+        check_levels(matrix, len(rows))
         values = [factor_values(factor, inputs, index) for factor in matrix.factors]
         keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
         self.values = [value[keep] for value in values]

@@ -70,7 +70,7 @@ def _clean_objects(column: pd.Series, name: str) -> pd.Series:
     numeric = np.array([_is_number(value) for value in present], dtype=bool)
     if len(present) and numeric.all():
         return column.astype(float)
-    readable = numeric | np.array([_reads_as_number(value) for value in present], dtype=bool)
+    readable = numeric | np.array([reads_as_number(value) for value in present], dtype=bool)
     if numeric.any() or (len(present) and 0.5 < readable.mean() < 1.0):
         place = int(np.argmin(readable)) if not readable.all() else int(np.argmin(numeric))
         raise DataError(
@@ -87,7 +87,8 @@ def _is_number(value: Any) -> bool:
     return hasattr(value, "__float__") and not isinstance(value, bool | np.bool_ | str)
 
 
-def _reads_as_number(value: Any) -> bool:
+def reads_as_number(value: Any) -> bool:
+    """Tell whether a value is a number or text that spells one."""
     try:
         float(value)
     except (TypeError, ValueError):

@@ -122,3 +122,34 @@ def test_weights_as_objects_are_numbers():
 def test_subsets_that_do_not_fit(subset, words):
     with pytest.raises(DataError, match=words):
         Design.from_formula("y ~ x", frame(), subset=subset)
+
+
+@pytest.mark.parametrize("levels", [8, 60])
+def test_numbers_stored_as_text(levels):
+    data = monthly().assign(w=[str(k % levels) for k in range(80)])
+    written = ["w", "lag(w, 1)"]
+    if levels == 8:
+        for term in written:
+            Design.from_formula(f"y ~ x + {term}", data)
+        return
+    for term in written:
+        with pytest.raises(DataError, match="'w' is text that looks like numbers") as caught:
+            Design.from_formula(f"y ~ x + {term}", data)
+        assert "pd.to_numeric(data['w'])" in str(caught.value)
+        assert f"or write C({term}) if" in str(caught.value)
+        Design.from_formula(f"y ~ x + C({term})", data)
+    Design.from_formula("y ~ x + w", data.assign(w=pd.to_numeric(data["w"])))
+    Design.from_formula("y ~ x + w", data.assign(w="f" + data["w"]))
+
+
+def test_a_few_rows_of_numbers_stored_as_text():
+    with pytest.raises(DataError, match="6 different values in 8 rows"):
+        Design.from_formula("y ~ w", frame(8).assign(w=list("12345611")))
+
+
+@pytest.mark.parametrize(
+    ("written", "right"), [("x^2", r"I\(x\*\*2\)"), ("np.exp(x ^ 3)", r"I\(x\*\*3\)")]
+)
+def test_a_hat_is_no_power(written, right):
+    with pytest.raises(FormulaError, match=rf"is no power; write {right}"):
+        Design.from_formula(f"y ~ {written}", frame())
