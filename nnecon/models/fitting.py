@@ -57,10 +57,6 @@ def read_alpha(alpha: float | str) -> float | str:
     return float(alpha)
 
 
-EXACT_FIT = 1e-20
-"""Half the mean squared residual, relative to the variance, at which a fit counts as exact."""
-
-
 def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
     """Check the grid of ``fit``: how many penalties, or the penalties."""
     if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool) and alphas >= 1:

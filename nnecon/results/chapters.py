@@ -78,11 +78,11 @@ def _unit(name: str, labels: Mapping[str, str]) -> str:
 def _verdict(results: Any) -> str:
     baseline = type(results.baseline.model).__name__
     if results.is_classical and not results.chosen_by_data:
-        return f"There is no network in this estimate: {results.classical_sentence}"
+        return f"There is no network in this estimate. {results.classical_sentence}"
     if results.is_classical:
         return (
             "Cross-validation prefers the classical model: at the chosen penalty the network is "
-            f"zero. {results.classical_sentence.capitalize()} On these data no nonlinearity that "
+            f"zero. {results.classical_sentence} On these data no nonlinearity that "
             "the network could find improves predictions of rows left out."
         )
     if results.estimate.cv is None:

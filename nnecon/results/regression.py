@@ -97,7 +97,7 @@ class NeuralRegressionResults(RegressionNumbers):
             self.solution.status,
         ]
         if self.is_classical and self.model.has_network:
-            notes.append(f"The network is zero at this penalty: {self.classical_sentence}")
+            notes.append(f"The network is zero at this penalty. {self.classical_sentence}")
         if self.estimate.cv is not None:
             notes += list(self.compare().notes[1:3])
         title = "Neural Regression Results"

@@ -80,7 +80,7 @@ class RegressionNumbers(Results):
     def classical_sentence(self) -> str:
         """What the estimate is where the network is zero."""
         name = self._baseline_name if self.model.specification.linear_part else "the mean"
-        sentence = f"the estimate is {name}, exactly."
+        sentence = f"The estimate is {name}, exactly."
         if self.estimate.cv is not None and np.isfinite(self.alpha):
             sentence += (
                 " Networks of single folds are not all zero at this penalty, so that "

@@ -101,3 +101,9 @@ def test_maketables_protocol(curved_results):
     assert curved_results.__maketables_stat__("unheard of") is None
     assert curved_results.__maketables_depvar__ == "y"
     assert curved_results.__maketables_vcov_info__["vcov_type"] == "HC1"
+
+
+def test_the_report_names_the_classical_model(macro_results, tmp_path):
+    assert macro_results.is_classical
+    page = macro_results.report(tmp_path)[0].read_text()
+    assert "The estimate is OLS, exactly." in page

@@ -6,8 +6,6 @@ from scipy.optimize import minimize
 from nnecon.estimation.kernels import certificate, double_precision, kernels, roots
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
 
-NEEDS = "a smooth loss and penalty"
-
 
 def lbfgs(objective: Objective, chains: list[Chain], options: Options) -> list[Trace]:
     """Solve chains one after the other (Liu and Nocedal, 1989; Byrd, Lu, Nocedal and Zhu, 1995)."""

@@ -17,8 +17,6 @@ import numpy as np
 from nnecon.estimation.kernels import double_precision, kernels, roots
 from nnecon.estimation.problem import FAST, Chain, Objective, Options, Trace
 
-NEEDS = "a loss with a residual form"
-
 MEMORY = 0.5
 """Share of a parameter's scaling that survives a step. Marquardt's running maximum (1.0) never
 leaves a canyon whose scale changes (NIST's MGH10); none at all (0.0) forgets where it came from."""
