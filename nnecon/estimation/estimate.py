@@ -1,13 +1,15 @@
-"""Solve a batch of problems: the one place that owns threads and the choice of a solver."""
+"""Solve a batch of problems: the one function that paths, folds, starts and resamples go through.
 
-import os
+A batch is a list of chains for one objective. It is cut into groups that share compiled calls,
+and the groups are spread over threads or an executor (:mod:`nnecon.estimation.execution`).
+"""
+
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from nnecon.estimation.execution import LOCAL, Execution, Monitor
 from nnecon.estimation.kernels import CERTIFIED, certificate
 from nnecon.estimation.problem import FAST, PATIENT, Chain, Objective, Options, Solution, Trace
 from nnecon.estimation.solvers.lbfgs import lbfgs
@@ -17,16 +19,42 @@ from nnecon.exceptions import SpecificationError
 LANES = 8
 """Chains that share one compiled call; fixed, so that results do not depend on the threads."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of chains done and of all chains."""
+MEMORY = 2**28
+"""Bytes that one group may use: large problems share a call with fewer others."""
 
 
-class Solver(NamedTuple):
-    """An algorithm and how many chains it wants at a time."""
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """An algorithm, and what it needs.
+
+    Parameters
+    ----------
+    name : str
+        For summaries and messages.
+    run : callable
+        ``run(objective, chains, options, monitor)`` returns one trace a chain. It is a function
+        of a module, so that executors can send it to other processes.
+    lanes : int
+        Chains that it likes to work on at a time.
+    smooth : bool
+        Whether it needs a differentiable penalty.
+    stochastic : bool
+        Whether it works on mini-batches, and ends near a minimum instead of at one.
+    """
 
     name: str
-    run: Callable[[Objective, list[Chain], Options], list[Trace]]
+    run: Callable[[Objective, list[Chain], Options, Monitor], list[Trace]]
     lanes: int
+    smooth: bool = True
+    stochastic: bool = False
+
+    def check(self, objective: Objective) -> None:
+        """Refuse a problem that the algorithm is not made for."""
+        if self.smooth and not objective.penalty.smooth:
+            raise SpecificationError(
+                f"{self.name} needs a differentiable penalty, and the one given sets parameters "
+                "to zero; use method='prox' or 'auto', or L1_wt=0."
+            )
 
 
 SOLVERS = {
@@ -54,49 +82,64 @@ def estimate(
     chains: Sequence[Chain],
     solver: Solver,
     options: Options = FAST,
-    progress: Progress | None = None,
+    execution: Execution = LOCAL,
 ) -> list[Trace]:
-    """Solve every chain; threads work across groups of chains with one BLAS thread inside.
+    """Solve every chain.
 
-    Groups are formed from the order of ``chains`` alone, so that the numbers are the same for any
-    number of threads.
+    Groups are formed from the order of ``chains`` and the size of the problem alone, so that the
+    numbers are the same for any number of threads, with any executor, fresh or resumed.
     """
-    groups = [chains[at : at + solver.lanes] for at in range(0, len(chains), solver.lanes)]
-    traces: list[Trace] = []
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in pool.map(lambda group: solver.run(objective, list(group), options), groups):
-            traces += done
-            if progress is not None:
-                progress(len(traces), len(chains))
-    return traces
+    solver.check(objective)
+    room = MEMORY // (16 * len(objective.target) * objective.network.n_params)
+    lanes = max(1, min(solver.lanes, room))
+    tasks = [
+        (objective, list(chains[at : at + lanes]), options) for at in range(0, len(chains), lanes)
+    ]
+    done = execution.run(solver.run, tasks, len(chains))
+    return [trace for traces in done for trace in traces]
 
 
 def solve(
-    objective: Objective, chains: Sequence[Chain], solver: Solver, options: Options = PATIENT
+    objective: Objective,
+    chains: Sequence[Chain],
+    solver: Solver,
+    options: Options = PATIENT,
+    execution: Execution = LOCAL,
 ) -> list[Solution]:
     """Solve single problems as far as rounding allows and certify the solutions."""
-    traces = estimate(objective, chains, solver, options)
+    traces = estimate(objective, chains, solver, options, execution)
     return [
-        certify(objective, trace.params[-1], chain, solver.name, int(trace.iterations.sum()))
+        certify(objective, trace.params[-1], chain, solver.name, int(trace.iterations.sum()), trace)
         for chain, trace in zip(chains, traces, strict=True)
     ]
 
 
 def certify(
-    objective: Objective, params: np.ndarray, chain: Chain, method: str, iterations: int
+    objective: Objective,
+    params: np.ndarray,
+    chain: Chain,
+    method: str,
+    iterations: int,
+    trace: Trace | None = None,
 ) -> Solution:
-    """A solution with its certificate, computed from the parameters alone."""
+    """A solution with its certificate, computed from the parameters alone.
+
+    History and note come from ``trace``, where there is one.
+    """
     alpha = float(chain.alphas[-1])
     loss, penalty, relative = certificate(objective, params, chain.weights, alpha)
     converged = bool(relative < CERTIFIED)
     if converged:
         status = f"Converged: relative gradient norm {relative:.1e} is under {CERTIFIED:.0e}."
+    elif trace is not None and trace.note:
+        status = f"{trace.note} Relative gradient norm {relative:.1e}."
     else:
         status = (
             f"Did not converge in {iterations} iterations: relative gradient norm {relative:.1e} "
             f"is not under {CERTIFIED:.0e}."
         )
     value = loss + alpha * penalty if np.isfinite(alpha) else loss
+    history = np.zeros(0) if trace is None else trace.history
     return Solution(
-        params, alpha, value, loss, penalty, relative, converged, iterations, method, status
+        params, alpha, value, loss, penalty, relative, converged, iterations, method, status, history
     )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.estimation.losses import Squared
+from nnecon.estimation.losses import Loss, Squared
 from nnecon.estimation.problem import Objective
 from nnecon.nets import Network
 
@@ -24,36 +24,36 @@ def double_precision():
 class Kernels(NamedTuple):
     """Jitted functions of one network and loss; arrays in, JAX arrays out.
 
-    ``roots`` are ``sqrt(w / sum(w))``, so that sums of squares are weighted means.
+    ``shares`` are ``w / sum(w)``, so that sums are weighted means.
     """
 
     fitted: Callable[..., jax.Array]
     fitted_many: Callable[..., jax.Array]
-    residual_jacobian: Callable[..., tuple[jax.Array, jax.Array]]
+    value_slope_curvature: Callable[..., tuple[jax.Array, jax.Array, jax.Array]]
+    jacobian: Callable[..., jax.Array]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
     second_directional: Callable[..., jax.Array]
-    squared_columns: Callable[..., jax.Array]
+    gauss_newton_diagonal: Callable[..., jax.Array]
 
 
 @lru_cache(maxsize=128)
-def kernels(network: Network, loss: Squared) -> Kernels:
+def kernels(network: Network, loss: Loss) -> Kernels:
     """Compile (lazily, once a shape) what the solvers need."""
     values = jax.vmap(network.apply, in_axes=(None, 0))
-    gradients = jax.vmap(jax.value_and_grad(network.apply), in_axes=(None, 0))
+    gradients = jax.vmap(jax.grad(network.apply), in_axes=(None, 0))
 
-    def residual_jacobian(params, inputs, target, roots):
-        value, jacobian = gradients(params, inputs)
-        return loss.residual(target, value) * roots, jacobian * roots[:, None]
+    def value_slope_curvature(fit, target):
+        return loss.value(target, fit), loss.slope(target, fit), loss.curvature(target, fit)
 
-    def mean_loss(params, inputs, target, roots):
-        return jnp.sum(roots**2 * loss.value(target, values(params, inputs)))
+    def mean_loss(params, inputs, target, shares):
+        return jnp.sum(shares * loss.value(target, values(params, inputs)))
 
-    def squared_columns(params, inputs, roots):
-        _, jacobian = gradients(params, inputs)
-        return jnp.sum((jacobian * roots[:, None]) ** 2, axis=0)
+    def gauss_newton_diagonal(params, inputs, target, shares):
+        weights = shares * loss.curvature(target, values(params, inputs))
+        return jnp.sum(weights[:, None] * gradients(params, inputs) ** 2, axis=0)
 
-    def second_directional(params, direction, inputs, roots):
+    def second_directional(params, direction, inputs):
         def along(step):
             return values(params + step * direction, inputs)
 
@@ -61,20 +61,23 @@ def kernels(network: Network, loss: Squared) -> Kernels:
             return jax.jvp(along, (step,), (jnp.ones_like(step),))[1]
 
         zero = jnp.zeros((), inputs.dtype)
-        return jax.jvp(slope, (zero,), (jnp.ones_like(zero),))[1] * roots
-
-    def bending(params, inputs, residual, roots):
-        return network.curvature(params, inputs, residual * roots)
+        return jax.jvp(slope, (zero,), (jnp.ones_like(zero),))[1]
 
     return Kernels(
         fitted=jax.jit(values),
         fitted_many=jax.jit(jax.vmap(values, in_axes=(0, None))),
-        residual_jacobian=jax.jit(jax.vmap(residual_jacobian, in_axes=(0, None, None, 0))),
+        value_slope_curvature=jax.jit(value_slope_curvature),
+        jacobian=jax.jit(gradients),
         value_gradient=jax.jit(jax.value_and_grad(mean_loss)),
-        bending=jax.jit(jax.vmap(bending, in_axes=(0, None, 0, 0))),
-        second_directional=jax.jit(jax.vmap(second_directional, in_axes=(0, 0, None, 0))),
-        squared_columns=jax.jit(squared_columns),
+        bending=jax.jit(network.curvature),
+        second_directional=jax.jit(second_directional),
+        gauss_newton_diagonal=jax.jit(gauss_newton_diagonal),
     )
+
+
+def shares(weights: np.ndarray) -> np.ndarray:
+    """``w / sum(w)`` along the last axis."""
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def roots(weights: np.ndarray) -> np.ndarray:
@@ -96,26 +99,25 @@ def fitted_many(network: Network, many: np.ndarray, inputs: np.ndarray) -> np.nd
 
 def second_derivatives(
     objective: Objective, params: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """What the Hessian of the weighted mean loss is made of.
 
     Returns
     -------
-    residual : ndarray of shape (n,)
-        Fitted minus actual values, times ``sqrt(w / sum(w))``.
     jacobian : ndarray of shape (n, k)
-        Derivatives of the fitted values, times ``sqrt(w / sum(w))``; its cross product is the
-        Gauss-Newton matrix.
+        Derivatives of the fitted values, times the root of each row's share of the weights and of
+        the loss's curvature; its cross product is the (generalised) Gauss-Newton matrix.
     bending : ndarray of shape (k, k)
         What the exact Hessian has beyond the Gauss-Newton matrix.
     """
-    kernel = kernels(objective.network, objective.loss)
-    root = roots(weights)[None]
+    kernel, share = kernels(objective.network, objective.loss), shares(weights)
     with double_precision():
-        data = objective.inputs, objective.target
-        residual, jacobian = kernel.residual_jacobian(params[None], *data, root)
-        bending = kernel.bending(params[None], objective.inputs, residual, root)
-        return np.array(residual[0]), np.array(jacobian[0]), np.array(bending[0])
+        fit = kernel.fitted(params, objective.inputs)
+        _, slope, curvature = kernel.value_slope_curvature(fit, objective.target)
+        jacobian = np.asarray(kernel.jacobian(params, objective.inputs))
+        bending = kernel.bending(params, objective.inputs, slope * share)
+        root = np.sqrt(share * np.asarray(curvature))
+        return root[:, None] * jacobian, np.array(bending)
 
 
 def relative_gradient(
@@ -144,20 +146,20 @@ def certificate(
     -------
     loss, penalty, certificate : float
     """
-    kernel = kernels(objective.network, objective.loss)
-    root = roots(weights)
+    kernel, share = kernels(objective.network, objective.loss), shares(weights)
     with double_precision():
-        data = objective.inputs, objective.target
-        loss, gradient = (np.asarray(a) for a in kernel.value_gradient(params, *data, root))
-        columns = np.asarray(kernel.squared_columns(params, objective.inputs, root))
-    penalty = float(0.5 * objective.penalised @ params**2)
-    strength = alpha * objective.penalised if np.isfinite(alpha) else 0.0 * objective.penalised
-    free = np.isfinite(alpha) | (objective.penalised == 0)
-    value = float(loss) + (alpha * penalty if np.isfinite(alpha) else 0.0)
+        data = objective.inputs, objective.target, share
+        loss, gradient = (np.asarray(a) for a in kernel.value_gradient(params, *data))
+        diagonal = np.asarray(kernel.gauss_newton_diagonal(params, *data))
+    finite = np.isfinite(alpha)
+    strength = alpha if finite else 0.0
+    penalty, ridge = objective.penalty.value(params), strength * objective.penalty.ridge
+    free = finite | (objective.penalised == 0)
+    violation = objective.penalty.violation(gradient + ridge * params, params, strength)
     relative = relative_gradient(
-        np.where(free, gradient + strength * params, 0.0),
-        np.sqrt(columns + strength),
-        value,
-        float(np.linalg.norm(root * objective.target)),
+        np.where(free, violation, 0.0),
+        np.sqrt(diagonal + ridge),
+        float(loss) + strength * penalty,
+        float(np.sqrt(share @ objective.target**2)),
     )
     return float(loss), penalty, relative

@@ -3,7 +3,7 @@ r"""What is estimated: objective, chains of problems, and their solutions.
 .. math::
 
     F(\theta) = \frac{\sum_i w_i\, \ell(y_i, f(x_i; \theta))}{\sum_i w_i}
-        + \alpha\, \tfrac12 \sum_j d_j \theta_j^2 .
+        + \alpha\, P(\theta) .
 
 Every resample (fold, bootstrap draw, window) is a vector of weights ``w``: shapes never change, so
 the compiled kernels serve all of them.
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnecon.estimation.losses import Squared
+from nnecon.estimation.losses import Loss, Squared
+from nnecon.estimation.penalties import Penalty
 from nnecon.nets import Network
 
 
@@ -29,17 +30,22 @@ class Objective:
         One row of network inputs an observation.
     target : ndarray of shape (n,)
         The dependent variable.
-    penalised : ndarray of shape (k,)
-        The ``d_j``: zero for the classical part, one for the neural part.
-    loss : Squared
-        Loss of one observation.
+    penalty : Penalty
+        The ``P``.
+    loss : Loss
+        Loss ``l`` of one observation.
     """
 
     network: Network
     inputs: np.ndarray
     target: np.ndarray
-    penalised: np.ndarray
-    loss: Squared = field(default_factory=Squared)
+    penalty: Penalty
+    loss: Loss = field(default_factory=Squared)
+
+    @property
+    def penalised(self) -> np.ndarray:
+        """One for the neural part and zero for the classical part, shape (k,)."""
+        return self.penalty.penalised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +107,8 @@ class Trace:
     """Solutions of a chain, in its order.
 
     ``params`` (m, k); ``loss`` and ``penalty`` (m,), so that the objective at any other alpha is
-    ``loss + alpha * penalty``; ``certificate`` and ``iterations`` (m,).
+    ``loss + alpha * penalty``; ``certificate`` and ``iterations`` (m,); ``history`` the objectives
+    of the last problem, iteration by iteration; ``note`` what a solver has to say about its end.
     """
 
     params: np.ndarray
@@ -109,6 +116,8 @@ class Trace:
     penalty: np.ndarray
     certificate: np.ndarray
     iterations: np.ndarray
+    history: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +142,9 @@ class Solution:
         Algorithm.
     status : str
         A sentence.
+    history : ndarray of shape (iterations of the last stage + 1,)
+        The objective at the start of the last stage and after each of its iterations (epochs of
+        a mini-batch method).
     """
 
     params: np.ndarray
@@ -145,3 +157,4 @@ class Solution:
     iterations: int
     method: str
     status: str
+    history: np.ndarray = field(default_factory=lambda: np.zeros(0))

@@ -126,7 +126,10 @@ def penalised_moments(
     _, gradients = values_and_gradients(objective.network, params, objective.inputs)
     ridge = np.zeros(len(params))
     neural = objective.penalised > 0
-    ridge[neural] = alpha * len(roots) * target_scale**2 * objective.penalised[neural]
+    ridge[neural] = alpha * len(roots) * target_scale**2 * objective.penalty.ridge[neural]
+    if not objective.penalty.smooth:
+        # what the penalty has set to zero stays there in a neighbourhood of the data
+        ridge[neural & (params == 0)] = np.inf
     return Moments(roots * residual, roots[:, None] * gradients * target_scale, ridge)
 
 
@@ -255,7 +258,7 @@ def bending_of(
 
     In squared units of the dependent variable, with weights that average one, like the moments.
     """
-    _, _, mean_bending = second_derivatives(objective, params, weights)
+    _, mean_bending = second_derivatives(objective, params, weights)
     return mean_bending * len(weights) * target_scale**2
 
 

@@ -11,6 +11,7 @@ from nnecon.data.identification import check_rank
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.estimate import certify
 from nnecon.estimation.kernels import certificate, fitted
+from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.base import Model
@@ -193,9 +194,9 @@ class FeedForward(Model):
 
     def _objective(self) -> tuple[Objective, Scaling]:
         scaling = self.scaling
-        penalised = self.network.neural.astype(float)
+        penalty = Ridge(self.network.neural.astype(float))
         rows, target = scaling.rows(self.exog), scaling.target(self.endog)
-        return Objective(self.network, rows, target, penalised), scaling
+        return Objective(self.network, rows, target, penalty), scaling
 
     def _check_sample(self) -> None:
         linear = self.specification.linear_part

@@ -17,6 +17,7 @@ from nnecon.estimation.kernels import (
     second_derivatives,
 )
 from nnecon.estimation.losses import Squared
+from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
 from nnecon.nets import Custom, Dense
 
@@ -37,7 +38,7 @@ def problem(request):
     width = network.n_inputs if isinstance(network, Custom) else network.n_linear + network.n_inputs
     inputs = g.standard_normal((20, width))
     target, weights = g.standard_normal(20), g.uniform(0.2, 3.0, 20)
-    objective = Objective(network, inputs, target, network.neural.astype(float))
+    objective = Objective(network, inputs, target, Ridge(network.neural.astype(float)))
     return objective, weights, 0.4 * g.standard_normal(network.n_params)
 
 
@@ -125,7 +126,7 @@ def test_certificate_does_not_depend_on_units():
     network, params = Dense(3, 0, (), "tanh"), g.standard_normal(3)
 
     def value(columns, level, scale):
-        objective = Objective(network, inputs * columns, target * level, np.zeros(3))
+        objective = Objective(network, inputs * columns, target * level, Ridge(np.zeros(3)))
         return certificate(objective, params * level / columns, scale * weights, 0.0)[2]
 
     reference = value(np.ones(3), 1.0, 1.0)
@@ -139,7 +140,7 @@ def test_certificate_vanishes_at_least_squares_and_at_exact_fits():
     inputs, weights = g.standard_normal((15, 3)), g.uniform(1, 2, 15)
     network = Dense(3, 0, (), "tanh")
     for target in (g.standard_normal(15), inputs @ [1.0, -2.0, 0.5], np.zeros(15)):
-        objective = Objective(network, inputs, target, np.zeros(3))
+        objective = Objective(network, inputs, target, Ridge(np.zeros(3)))
         params = least_squares(network, inputs, target, weights)
         assert certificate(objective, params, weights, 0.0)[2] < 1e-7
     assert relative_gradient(np.zeros(2), np.zeros(2), 0.0, 0.0) == 0.0

@@ -13,6 +13,7 @@ from nnecon.estimation.path import (
     polish,
     trace_paths,
 )
+from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Chain, Objective
 from nnecon.nets import Dense
 
@@ -29,7 +30,7 @@ def setting():
     y = (y - y.mean()) / y.std()
     network = Dense(3, 2, (4,), "tanh")
     inputs = np.column_stack([np.ones(n), x, x])
-    objective = Objective(network, inputs, y, network.neural.astype(float))
+    objective = Objective(network, inputs, y, Ridge(network.neural.astype(float)))
     weights = np.stack([np.ones(n), np.arange(n) % 5 != 0]).astype(float)
     starts = np.stack([network.init(g) for _ in range(4)])
     classical = Baselines.solve(objective, weights)

@@ -14,6 +14,7 @@ from nnecon.estimation.estimate import (
     solve,
 )
 from nnecon.estimation.kernels import CERTIFIED, certificate, fitted
+from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import FAST, Chain, Objective, Options
 from nnecon.exceptions import SpecificationError
 from nnecon.nets import Custom, Dense
@@ -28,7 +29,7 @@ def problem(hidden=(3,), activation="tanh", n=60, seed=0):
     y = np.tanh(2 * x[:, 0]) - 0.3 * x[:, 1] + 0.2 * g.standard_normal(n)
     network = Dense(3, 2 if hidden else 0, hidden, activation)
     inputs = np.column_stack([np.ones(n), x, x] if hidden else [np.ones(n), x])
-    objective = Objective(network, inputs, (y - y.mean()) / y.std(), network.neural.astype(float))
+    objective = Objective(network, inputs, (y - y.mean()) / y.std(), Ridge(network.neural.astype(float)))
     starts = [network.init(np.random.default_rng(k)) for k in range(3)]
     return objective, g.uniform(0.5, 2.0, n), starts
 
@@ -85,7 +86,7 @@ def test_nonlinear_least_squares_equal_scipy():
     x = g.uniform(0, 3, (40, 1))
     y = 2 * np.exp(-1.3 * x[:, 0]) + 0.05 * g.standard_normal(40)
     network = Custom(lambda b, x: b[0] * jnp.exp(b[1] * x[0]), 2, 1)
-    objective = Objective(network, x, y, np.zeros(2))
+    objective = Objective(network, x, y, Ridge(np.zeros(2)))
     weights = g.uniform(0.1, 1.0, 40)
     [mine] = solve(objective, [Chain.single(weights, np.array([1.0, -0.2]), 0.0)], LM)
     root = np.sqrt(weights)
@@ -102,7 +103,7 @@ def test_linear_problems_take_their_closed_form():
     root = np.sqrt(weights)
     expected = np.linalg.lstsq(objective.inputs * root[:, None], objective.target * root)[0]
     np.testing.assert_allclose(solution.params, expected, rtol=1e-10)
-    ridge = Objective(objective.network, objective.inputs, objective.target, np.ones(3))
+    ridge = Objective(objective.network, objective.inputs, objective.target, Ridge(np.ones(3)))
     [solution] = solve(ridge, [Chain.single(weights, np.zeros(3), 0.5)], LM)
     share = weights / weights.sum()
     gram = (objective.inputs * share[:, None]).T @ objective.inputs + 0.5 * np.eye(3)
@@ -139,7 +140,7 @@ def test_zero_weights_leave_rows_out():
     keep = np.arange(len(weights)) % 4 != 0
     [masked] = solve(objective, [Chain.single(weights * keep, starts[1], 0.02)], LM)
     part = Objective(
-        objective.network, objective.inputs[keep], objective.target[keep], objective.penalised
+        objective.network, objective.inputs[keep], objective.target[keep], objective.penalty
     )
     [alone] = solve(part, [Chain.single(weights[keep], starts[1], 0.02)], LM)
     assert masked.objective == pytest.approx(alone.objective, rel=1e-10)

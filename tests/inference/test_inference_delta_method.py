@@ -83,7 +83,7 @@ def refit(fit, targets, weights):
     objective, start, alpha = fit.estimate.objective, fit.solution.params, fit.alpha
     options, found = Options(1e-9, 1e-18, 200, 200), []
     for target, weight in zip(targets, weights, strict=True):
-        problem = Objective(objective.network, objective.inputs, target, objective.penalised)
+        problem = Objective(objective.network, objective.inputs, target, objective.penalty)
         chain = Chain.single(weight, start, alpha)
         [trace] = estimate(problem, [chain], SOLVERS["lm"], options)
         assert trace.certificate[0] < 1e-6

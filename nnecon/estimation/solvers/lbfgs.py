@@ -3,25 +3,31 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from nnecon.estimation.kernels import certificate, double_precision, kernels, roots
+from nnecon.estimation.execution import Monitor
+from nnecon.estimation.kernels import certificate, double_precision, kernels, shares
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
 
 
-def lbfgs(objective: Objective, chains: list[Chain], options: Options) -> list[Trace]:
+def lbfgs(
+    objective: Objective, chains: list[Chain], options: Options, monitor: Monitor
+) -> list[Trace]:
     """Solve chains one after the other (Liu and Nocedal, 1989; Byrd, Lu, Nocedal and Zhu, 1995)."""
     with double_precision():
-        return [_solve(objective, chain, options) for chain in chains]
+        return [_solve(objective, chain, options, monitor) for chain in chains]
 
 
-def _solve(objective: Objective, chain: Chain, options: Options) -> Trace:
+def _solve(objective: Objective, chain: Chain, options: Options, monitor: Monitor) -> Trace:
     kernel = kernels(objective.network, objective.loss).value_gradient
-    data = objective.inputs, objective.target, roots(chain.weights)
+    data = objective.inputs, objective.target, shares(chain.weights)
     found: list[np.ndarray] = []
     records = []
     for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
-        ridge = alpha * objective.penalised
+        ridge = alpha * objective.penalty.ridge
+
+        history: list[float] = []
 
         def value_and_gradient(params, ridge=ridge):
+            monitor.check()
             loss, gradient = kernel(params, *data)
             value = float(loss) + 0.5 * float(ridge @ params**2)
             return value, np.asarray(gradient) + ridge * params
@@ -31,6 +37,9 @@ def _solve(objective: Objective, chain: Chain, options: Options) -> Trace:
             chain.start if after < 0 else found[after],
             method="L-BFGS-B",
             jac=True,
+            callback=lambda intermediate_result, history=history: history.append(
+                float(intermediate_result.fun)
+            ),
             options={
                 "maxiter": 20 * (options.first if position == 0 else options.later),
                 "maxfun": 10**6,
@@ -42,5 +51,6 @@ def _solve(objective: Objective, chain: Chain, options: Options) -> Trace:
         found.append(solved.x)
         loss, penalty, relative = certificate(objective, solved.x, chain.weights, alpha)
         records.append((loss, penalty, relative, solved.nit))
+        monitor.advance(1 / len(chain.alphas))
     loss, penalty, relative, iterations = np.array(records).T
-    return Trace(np.array(found), loss, penalty, relative, iterations.astype(int))
+    return Trace(np.array(found), loss, penalty, relative, iterations.astype(int), np.array(history))
