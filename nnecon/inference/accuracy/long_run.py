@@ -1,0 +1,70 @@
+"""Long-run covariance of a mean, for tests on autocorrelated losses."""
+
+from collections.abc import Callable
+
+import numpy as np
+from statsmodels.stats.sandwich_covariance import (
+    S_hac_simple,
+    weights_bartlett,
+    weights_uniform,
+)
+
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.covariance import automatic_lags
+
+
+def _parzen(lags: int) -> np.ndarray:
+    share = np.arange(lags + 1) / (lags + 1.0)
+    inner = 1.0 - 6.0 * share**2 + 6.0 * share**3
+    return np.where(share <= 0.5, inner, 2.0 * (1.0 - share) ** 3)
+
+
+KERNELS: dict[str, Callable[[int], np.ndarray]] = {
+    "bartlett": weights_bartlett,
+    "parzen": _parzen,
+    "uniform": weights_uniform,
+}
+"""Weights of the lags; ``uniform``, the truncated kernel, may give a negative variance."""
+
+
+def chosen_lags(lags: int | str | None, horizon: int, size: int) -> int:
+    """Lags of a long-run variance: ``horizon - 1`` for None, a rule of thumb for ``"auto"``.
+
+    Raises
+    ------
+    SpecificationError
+        If ``horizon`` or ``lags`` is no number of periods.
+    """
+    if not _is_count(horizon) or horizon < 1 or horizon >= size:
+        raise SpecificationError(
+            f"horizon={horizon!r}: give the forecast horizon in periods, at least 1 and less than "
+            f"the {size} observations."
+        )
+    if lags is None:
+        return int(horizon) - 1
+    if lags == "auto":
+        return max(automatic_lags(size), int(horizon) - 1)
+    if not _is_count(lags) or int(lags) < 0:
+        raise SpecificationError(
+            f"lags={lags!r}: give a number of lags, 'auto' for Newey and West's rule of thumb, or "
+            "None for the horizon less one."
+        )
+    return min(int(lags), size - 1)
+
+
+def covariance_of_mean(values: np.ndarray, lags: int, kernel: str = "bartlett") -> np.ndarray:
+    """Long-run covariance of the mean of ``values`` (n, k), shape (k, k); values are not centred.
+
+    Raises
+    ------
+    SpecificationError
+        If the kernel is not known.
+    """
+    if kernel not in KERNELS:
+        raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {tuple(KERNELS)}.")
+    total = S_hac_simple(values, nlags=lags, weights_func=KERNELS[kernel])
+    return np.atleast_2d(total) / len(values) ** 2
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
