@@ -58,10 +58,9 @@ class _Factor(EvalFactor):
         """Whole numbers as floats, which do not overflow, unless they may name categories."""
         if set(self.expression.calls) - (HELPERS.keys() - {"C"}):
             return data
-        return {
-            name: column.astype(float) if column.dtype == np.int64 else column
-            for name, column in data.items()
-        }
+        reads = [*self.expression.columns, *(atom.name for atom in self.expression.atoms)]
+        whole = {name: data[name].astype(float) for name in reads if data[name].dtype == np.int64}
+        return {**data, **whole}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +241,9 @@ def check_bindings(parsed: ParsedFormula, n: int) -> None:
 
 
 def build_matrix(
-    parsed: ParsedFormula, inputs: Mapping[str, pd.Series], drop_cols: Sequence[str] = ()
+    parsed: ParsedFormula,
+    chunks: Callable[[], Iterable[Mapping[str, pd.Series]]],
+    drop_cols: Sequence[str] = (),
 ) -> Matrix:
     """Let patsy memorise the estimation data and lay out the design.
 
@@ -250,8 +251,9 @@ def build_matrix(
     ----------
     parsed : ParsedFormula
         The formula.
-    inputs : mapping of str to Series
-        Columns and atoms by stand-in, rows of the estimation data (missing ones included).
+    chunks : callable
+        Starts a pass over the estimation data, missing rows included: columns and atoms by
+        stand-in, some rows at a time. Called as often as the transforms of the formula need.
     drop_cols : sequence of str
         Design columns to leave out.
     """
@@ -259,7 +261,7 @@ def build_matrix(
 
     def build() -> Any:
         return patsy.design_matrix_builders(
-            [list(parsed.left), list(parsed.right)], lambda: iter([inputs]), environment
+            [list(parsed.left), list(parsed.right)], lambda: iter(chunks()), environment
         )
 
     left, right = evaluate(parsed.text, build)

@@ -1,6 +1,7 @@
 """A design that comes from a formula and a frame."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from nnecon.data.checks import (
 )
 from nnecon.data.formula import build_matrix, check_bindings, evaluate, read_formula
 from nnecon.data.frames import Table, as_frame, clean_column, combine, inputs_for
+from nnecon.data.matrix import Matrix
 from nnecon.data.names import bindings_to_state
+from nnecon.data.new_rows import check_columns, like_history, without_atoms, without_columns
 from nnecon.data.regressors import (
     Place,
     Regressor,
@@ -35,9 +38,11 @@ from nnecon.data.sample import (
     subset_rows,
 )
 from nnecon.data.storage import State, pack_values, unpack_values
-from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import TimeAxis, check_order, label_text
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
+
+_BLOCK = 65_536
+_COPIES_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 
 class FormulaSource:
@@ -79,16 +84,16 @@ class FormulaSource:
         needed_by = parsed.time_label
         axis = None if needed_by is None else TimeAxis.of(frame.index, needed_by)
         self.table = Table(
-            {name: clean_column(frame, name) for name in parsed.columns},
+            {name: _own_column(frame, name) for name in parsed.columns},
             frame.index,
             None if axis is None else axis.ordinals(frame.index),
             axis,
         )
         self.chosen = rows
-        inputs = inputs_for(parsed.expressions, self.table, rows, parsed.namespace, evaluate)
+        inputs = self._inputs_at(rows)
         check_all_missing(parsed.expressions, inputs, self.table, rows)
         index = frame.index[rows]
-        self.matrix = matrix = build_matrix(parsed, inputs, self.drop_cols)
+        self.matrix = matrix = build_matrix(parsed, lambda: [inputs], self.drop_cols)
         endog = endog_values(matrix.endog, inputs, index)
         for factor in matrix.factors:
             check_dates(factor)
@@ -96,10 +101,12 @@ class FormulaSource:
         check_levels(matrix, len(rows))
         values = [factor_values(factor, inputs, index) for factor in matrix.factors]
         keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
-        self.values = [value[keep] for value in values]
-        self.inputs = {name: column.iloc[keep] for name, column in inputs.items()}
-        kept = rows[keep]
-        exog = matrix.assemble(self.values, len(kept))
+        kept = rows
+        if not keep.all():
+            kept = rows[keep]
+            for k, value in enumerate(values):
+                values[k] = value[keep]
+        exog = _assembled(matrix, values, len(kept))
         self.sample = Sample(
             endog=endog[keep],
             exog=exog,
@@ -111,7 +118,7 @@ class FormulaSource:
             is_time_series=in_time_order(frame.index[kept], axis is not None),
             const_index=constant_column(exog, matrix.names),
         )
-        found = find_regressors(matrix, self.inputs, self.values)
+        found = find_regressors(matrix, _Rows(inputs, keep), values)
         self.regressors = tuple(regressor for regressor, _ in found)
         self.places = {regressor.name: place for regressor, place in found}
 
@@ -130,6 +137,23 @@ class FormulaSource:
         drop = [drop_cols] if isinstance(drop_cols, str) else list(drop_cols or ())
         # deep copy of the columns used comes with cleaning; the caller keeps the rest
         return cls(formula, frame, subset_rows(frame, subset), drop, missing, names)
+
+    def _inputs_at(self, rows: np.ndarray) -> dict[str, pd.Series]:
+        # all rows in a row are a slice, which copies nothing
+        whole: Any = slice(None) if len(rows) == len(self.table.index) else rows
+        parsed = self.parsed
+        return inputs_for(parsed.expressions, self.table, whole, parsed.namespace, evaluate)
+
+    @cached_property
+    def inputs(self) -> Mapping[str, pd.Series]:
+        """Columns and atoms on the sample, for effects; made when first asked for."""
+        return self._inputs_at(self.sample.rows)
+
+    @cached_property
+    def values(self) -> Sequence[np.ndarray]:
+        """Factor values on the sample, for effects; made when first asked for."""
+        index = self.sample.index
+        return [factor_values(factor, self.inputs, index) for factor in self.matrix.factors]
 
     def state(self) -> State:
         """The formula, the columns it uses, and plain values from the caller's environment."""
@@ -300,26 +324,21 @@ class FormulaSource:
         frame = as_frame(new, "the new rows")
         expressions = self.parsed.right_expressions
         direct = dict.fromkeys(c for e in expressions for c in e.columns.values())
-        for name in direct:
-            if name not in frame.columns:
-                raise DataError(
-                    f"the new rows have no column {name!r}, which {self.formula!r} needs; "
-                    f"{suggestion(name, frame.columns)}"
-                )
+        check_columns(frame, direct, self.formula)
         lagged = dict.fromkeys(c for e in expressions for a in e.atoms for c in a.columns)
         columns = {
-            name: self._like_history(clean_column(frame, name, "the new rows"), name)
+            name: like_history(clean_column(frame, name, "the new rows"), self.table.columns[name])
             for name in {**direct, **lagged}
             if name in frame.columns
         }
         rows = np.arange(len(frame))
         here = Table(columns, frame.index, None, None)
-        direct_only = [_without_atoms(e) for e in expressions]
+        direct_only = [without_atoms(e) for e in expressions]
         inputs = inputs_for(direct_only, here, rows, self.parsed.namespace, evaluate)
         union, places = None, rows
         if lagged:
             union, places = self._with_history(here)
-            only_atoms = [_without_columns(e) for e in expressions]
+            only_atoms = [without_columns(e) for e in expressions]
             for name, column in inputs_for(
                 only_atoms, union, places, self.parsed.namespace, evaluate
             ).items():
@@ -351,38 +370,40 @@ class FormulaSource:
         places[order] = at
         return union, places
 
-    def _like_history(self, column: pd.Series, name: str) -> pd.Series:
-        """Take a new column as numbers where the data had numbers."""
-        before = self.table.columns[name].dtype
-        if not pd.api.types.is_numeric_dtype(before) or pd.api.types.is_bool_dtype(before):
-            return column
-        if column.isna().all() or pd.api.types.is_bool_dtype(column.dtype):
-            return column.astype(float)
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            row = int(np.argmax(np.asarray(column.notna())))
-            raise DataError(
-                f"column {name!r} held numbers in the estimation data, but the new rows have "
-                f"{column.iloc[row]!r} at row {label_text(column.index[row])}; convert it with "
-                "pd.to_numeric"
-            )
-        return column
+
+class _Rows(Mapping[str, pd.Series]):
+    """Some rows of columns, cut out one column at a time."""
+
+    def __init__(self, columns: Mapping[str, pd.Series], keep: np.ndarray) -> None:
+        self.columns, self.keep = columns, keep
+        self.whole = bool(keep.all())
+
+    def __getitem__(self, name: str) -> pd.Series:
+        column = self.columns[name]
+        return column if self.whole else column.iloc[self.keep]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
 
-def _without_atoms(expression: Any) -> Any:
-    return _Part(expression.columns, ())
+def _own_column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A clean column that the caller cannot change; floats are shared until he writes to them."""
+    column = frame[name]
+    if isinstance(column, pd.Series) and column.dtype == np.float64 and _COPIES_ON_WRITE:
+        return column.copy(deep=False)
+    return clean_column(frame, name)
 
 
-def _without_columns(expression: Any) -> Any:
-    return _Part({}, expression.atoms)
-
-
-class _Part:
-    """The columns, or the atoms, of an expression."""
-
-    __slots__ = ("atoms", "columns")
-
-    def __init__(self, columns: Mapping[str, str], atoms: Sequence[Any]) -> None:
-        self.columns, self.atoms = columns, atoms
+def _assembled(matrix: Matrix, values: Sequence[np.ndarray], m: int) -> np.ndarray:
+    """The design matrix, block by block, so that it is in memory once."""
+    out = np.empty((m, len(matrix.pieces)))
+    for start in range(0, m, _BLOCK):
+        stop = min(start + _BLOCK, m)
+        out[start:stop] = matrix.assemble([v[start:stop] for v in values], stop - start)
+    return out
 
 
 def describe_values(x: np.ndarray, name: str) -> str:
