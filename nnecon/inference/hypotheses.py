@@ -65,11 +65,12 @@ def shown_pvalue(pvalue: float) -> str:
 
 
 def verdict(null: str, pvalue: float, addition: str = "") -> str:
-    """One sentence on the null at the 5% level, with what a rejection would mean."""
+    """Sentence on the null at the 5% level, and what a rejection would mean."""
+    claim = null[0].lower() + null[1:]
     if pvalue >= LEVEL:
-        return f"No evidence at 5% against: {null} ({shown_pvalue(pvalue)})."
+        return f"No evidence at 5% against the null that {claim} ({shown_pvalue(pvalue)})."
     meaning = f" {addition}" if addition else ""
-    return f"Rejected at 5%: {null} ({shown_pvalue(pvalue)}).{meaning}"
+    return f"The null that {claim} is rejected at 5% ({shown_pvalue(pvalue)}).{meaning}"
 
 
 def chi_squared(df: float) -> str:
