@@ -10,6 +10,7 @@ units. Of the starts the one with the least training objective counts, for both.
 """
 
 import argparse
+import operator
 import os
 import statistics
 import time
@@ -17,6 +18,7 @@ import warnings
 
 import numpy as np
 from joblib import Parallel, delayed
+from measure import Requirement, show, small_data
 from sklearn.model_selection import KFold
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
@@ -25,15 +27,6 @@ import nnecon as ne
 
 ALPHAS = np.logspace(0, -6, 30)
 FOLDS, STARTS, UNITS = 5, 4, 16
-
-
-def data(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (n, 8) and target (n,), standardised."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((1000, 8))
-    y = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + x[:, 3] ** 2 / 2 + 0.3 * x[:, 4]
-    y = y + 0.3 * rng.standard_normal(1000)
-    return (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
 
 
 def own(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
@@ -81,15 +74,12 @@ def peer(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
     return time.perf_counter() - begin, float(errors.mean(axis=1).min())
 
 
-def main() -> None:
-    """Print a line a repeat and the medians."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    own(*data(0), seed=0)  # compile
+def measure(repeats: int) -> list[Requirement]:
+    """Print a line a repeat; the ratio of times and that of errors."""
+    own(*small_data(0), seed=0)  # compile
     rows = []
     for seed in range(repeats):
-        x, y = data(seed)
+        x, y = small_data(seed)
         rows.append((*own(x, y, seed), *peer(x, y, seed)))
         seconds, error, other_seconds, other_error = rows[-1]
         print(
@@ -97,9 +87,31 @@ def main() -> None:
             f"scikit-learn {other_seconds:.1f} s, CV {other_error:.4f}",
             flush=True,
         )
-    ratio = statistics.median(row[2] / row[0] for row in rows)
-    error = statistics.mean(row[1] / row[3] for row in rows)
-    print(f"median ratio of times {ratio:.2f}, mean ratio of CV errors {error:.3f}")
+    used, error, other_used, other_error = (list(column) for column in zip(*rows, strict=True))
+    own_median, other_median = statistics.median(used), statistics.median(other_used)
+    return [
+        Requirement(
+            "Path and cross-validation: speed against scikit-learn's grid search",
+            other_median / own_median,
+            10.0,
+            True,
+            f"nnecon {own_median:.1f} s, scikit-learn {other_median:.1f} s",
+        ),
+        Requirement(
+            "Path and cross-validation: best CV error relative to scikit-learn's, mean over rng",
+            statistics.mean(map(operator.truediv, error, other_error)),
+            1.02,
+            False,
+            f"nnecon {statistics.mean(error):.4f}, scikit-learn {statistics.mean(other_error):.4f}",
+        ),
+    ]
+
+
+def main() -> None:
+    """Print a line a repeat and the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    show(measure(parser.parse_args().repeats))
 
 
 if __name__ == "__main__":
