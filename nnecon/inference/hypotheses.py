@@ -9,7 +9,7 @@ import pandas as pd
 from nnecon.exceptions import DataError
 
 LEVEL = 0.05
-"""Level at which sentences speak of rejection."""
+"""Sentences speak of rejection at p-values up to this level, which bootstraps attain exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def shown_pvalue(pvalue: float) -> str:
 def verdict(null: str, pvalue: float, addition: str = "") -> str:
     """Sentence on the null at the 5% level, and what a rejection would mean."""
     claim = null[0].lower() + null[1:]
-    if pvalue >= LEVEL:
+    if pvalue > LEVEL:
         return f"No evidence at 5% against the null that {claim} ({shown_pvalue(pvalue)})."
     meaning = f" {addition}" if addition else ""
     return f"The null that {claim} is rejected at 5% ({shown_pvalue(pvalue)}).{meaning}"

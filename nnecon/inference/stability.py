@@ -12,6 +12,7 @@ from nnecon.inference.auxiliary import (
     standardised_directions,
 )
 from nnecon.inference.hypotheses import (
+    LEVEL,
     HypothesisTest,
     as_matrix,
     as_vector,
@@ -165,7 +166,7 @@ def quandt_andrews(
         done += draws
     pvalue = (1.0 + exceeding) / (1.0 + reps)
     sentence = verdict(null, pvalue, f"The break is most likely at position {date}.")
-    if pvalue >= 0.05:
+    if pvalue > LEVEL:
         sentence = (
             f"No evidence at 5% of a break ({shown_pvalue(pvalue)}); the largest F statistic is at "
             f"position {date}."

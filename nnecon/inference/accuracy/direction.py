@@ -57,7 +57,7 @@ def pesaran_timmermann(
     statistic = (right - expected) / np.sqrt(variance - variance_expected)
     pvalue = float(stats.norm.sf(statistic))
     told = f"{right:.0%} of the signs are right, where chance would give {expected:.0%}"
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         sentence = f"{name} predicts the direction ({shown_pvalue(pvalue)}): {told}."
     else:
         sentence = f"No evidence at 5% that the direction is predicted ({shown_pvalue(pvalue)}): "

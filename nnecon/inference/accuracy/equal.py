@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.accuracy.long_run import chosen_lags, covariance_of_mean
+from nnecon.inference.accuracy.long_run import chosen_lags, covariance_of_mean, is_positive
 from nnecon.inference.hypotheses import (
     LEVEL,
     HypothesisTest,
@@ -30,7 +30,7 @@ def diebold_mariano(
     names: tuple[str, str] = ("1", "2"),
     *,
     horizon: int = 1,
-    kernel: str = "bartlett",
+    kernel: str | None = None,
     alternative: str = "two-sided",
     correction: bool = True,
 ) -> HypothesisTest:
@@ -54,9 +54,10 @@ def diebold_mariano(
         What the two predictors are called in the sentence.
     horizon : int
         Forecast horizon h in periods.
-    kernel : {"bartlett", "parzen", "uniform"}
-        Weights of the lags. ``"uniform"`` with ``lags=None`` is Diebold and Mariano's choice and
-        that of R's ``forecast::dm.test``.
+    kernel : {"bartlett", "parzen", "uniform"}, optional
+        Weights of the lags. By default uniform with ``lags=None``, as Diebold and Mariano and R's
+        ``forecast::dm.test`` have it, unless the variance is then not positive, and Bartlett's
+        otherwise.
     alternative : {"two-sided", "less", "greater"}
         ``"less"``: the first loss is smaller; ``"greater"``: it is larger.
     correction : bool
@@ -84,13 +85,12 @@ def diebold_mariano(
         return does_not_apply(name, null, _same(names))
     if size < 2:
         return does_not_apply(name, null, "One observation gives no standard error: no test.")
-    lags = chosen_lags(lags, horizon, size)
     mean = float(difference.mean())
     centred = difference - mean
+    variance = float(covariance_of_mean(centred[:, None], lags, horizon, kernel)[0, 0])
     if np.abs(centred).max() <= 1e-12 * abs(mean):
         why = "The loss difference is constant, so that its standard error is zero: no test."
         return does_not_apply(name, null, why)
-    variance = float(covariance_of_mean(centred[:, None], lags, kernel)[0, 0])
     if variance <= 0.0:
         return does_not_apply(name, null, NEGATIVE_VARIANCE)
     statistic = mean / np.sqrt(variance)
@@ -112,7 +112,7 @@ def giacomini_white(
     *,
     horizon: int = 1,
     lags: int | str | None = None,
-    kernel: str = "bartlett",
+    kernel: str | None = None,
 ) -> HypothesisTest:
     r"""Test whether two forecasting methods are expected to be equally accurate.
 
@@ -149,7 +149,7 @@ def giacomini_white(
     losses, difference = _difference(loss, reference)
     if _identical(difference, losses):
         return does_not_apply(name, null, _same(names))
-    lags = chosen_lags(lags, horizon, len(difference))
+    used = chosen_lags(lags, horizon, len(difference))
     if isinstance(instruments, str):
         if instruments != "lagged":
             raise SpecificationError(
@@ -163,14 +163,13 @@ def giacomini_white(
         known = as_matrix(instruments, "instruments", len(difference))
     moments = known * difference[:, None]
     count = moments.shape[1]
-    if len(moments) <= count + lags:
-        why = f"{len(moments)} observations are too few for {count} instruments and {lags} lags."
+    if len(moments) <= count + used:
+        why = f"{len(moments)} observations are too few for {count} instruments and {used} lags."
         return does_not_apply(name, null, why)
     size = np.sqrt((moments**2).mean(axis=0))
     moments = moments / np.where(size > 0.0, size, 1.0)
-    covariance = covariance_of_mean(moments, lags, kernel)
-    values = np.linalg.eigvalsh(covariance)
-    if values[0] <= 1e-10 * values[-1]:
+    covariance = covariance_of_mean(moments, lags, horizon, kernel)
+    if not is_positive(covariance):
         why = "The instruments are collinear, or their long-run covariance is not positive definite"
         return does_not_apply(name, null, f"{why}: use fewer instruments or kernel='bartlett'.")
     mean = moments.mean(axis=0)
@@ -217,7 +216,7 @@ def _same(names: tuple[str, str]) -> str:
 def _better(names: tuple[str, str], statistic: float, pvalue: float, alternative: str) -> str:
     first = statistic < 0 if alternative == "two-sided" else alternative == "less"
     better = names[0] if first else names[1]
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         return f"{better} predicts better ({shown_pvalue(pvalue)})."
     if alternative != "two-sided":
         return f"No evidence at 5% that {better} predicts better ({shown_pvalue(pvalue)})."
@@ -234,7 +233,7 @@ def _expected(
     predicted = known @ np.linalg.lstsq(known, difference, rcond=None)[0]
     share = float((predicted < 0).mean())
     better, share = (names[0], share) if share >= 0.5 else (names[1], 1.0 - share)
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         return (
             f"The expected losses differ ({shown_pvalue(pvalue)}): {better} is expected to predict "
             f"better in {share:.0%} of the periods."

@@ -52,16 +52,37 @@ def chosen_lags(lags: int | str | None, horizon: int, size: int) -> int:
     return min(int(lags), size - 1)
 
 
-def covariance_of_mean(values: np.ndarray, lags: int, kernel: str = "bartlett") -> np.ndarray:
+def covariance_of_mean(
+    values: np.ndarray, lags: int | str | None, horizon: int, kernel: str | None = None
+) -> np.ndarray:
     """Long-run covariance of the mean of ``values`` (n, k), shape (k, k); values are not centred.
+
+    Without a ``kernel``, forecasts h steps ahead (``lags=None``) get uniform weights on h - 1 lags,
+    beyond which errors of optimal forecasts are not correlated, unless the result is not positive
+    definite; in all other cases weights are Bartlett's.
 
     Raises
     ------
     SpecificationError
-        If the kernel is not known.
+        If kernel, lags or horizon make no sense.
     """
-    if kernel not in KERNELS:
+    if kernel is not None and kernel not in KERNELS:
         raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {tuple(KERNELS)}.")
+    count = chosen_lags(lags, horizon, len(values))
+    if kernel is None and lags is None:
+        uniform = _covariance(values, count, "uniform")
+        if is_positive(uniform):
+            return uniform
+    return _covariance(values, count, kernel or "bartlett")
+
+
+def is_positive(covariance: np.ndarray) -> bool:
+    """Whether a covariance is positive definite to rounding errors."""
+    values = np.linalg.eigvalsh(covariance)
+    return bool(values[0] > 1e-10 * values[-1] and values[0] > 0.0)
+
+
+def _covariance(values: np.ndarray, lags: int, kernel: str) -> np.ndarray:
     total = S_hac_simple(values, nlags=lags, weights_func=KERNELS[kernel])
     return np.atleast_2d(total) / len(values) ** 2
 

@@ -227,7 +227,7 @@ def superior_predictive_ability(
     lower, pvalue, upper = (
         procedure.pvalues.to_numpy(dtype=float) if gains.max() > 0 else (1.0,) * 3
     )
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         sentence = (
             f"At least one model predicts better than {benchmark_name} ({shown_pvalue(pvalue)}), "
             f"first of all {best}."

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from nnecon.inference.accuracy.equal import check_alternative, tail
-from nnecon.inference.accuracy.long_run import chosen_lags, covariance_of_mean
+from nnecon.inference.accuracy.long_run import covariance_of_mean
 from nnecon.inference.hypotheses import (
     LEVEL,
     HypothesisTest,
@@ -22,7 +22,7 @@ def clark_west(
     *,
     horizon: int = 1,
     lags: int | str | None = None,
-    kernel: str = "bartlett",
+    kernel: str | None = None,
 ) -> HypothesisTest:
     r"""Test whether a larger model predicts better than one that it contains.
 
@@ -66,7 +66,7 @@ def clark_west(
     # a regression on a constant, as Clark and West put it, divides by T - 1
     statistic = result * np.sqrt((len(gain) - 1) / len(gain))
     pvalue = float(stats.norm.sf(statistic))
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         sentence = (
             f"{names[1]} predicts better than {names[0]}, which it contains "
             f"({shown_pvalue(pvalue)})."
@@ -87,7 +87,7 @@ def encompassing(
     *,
     horizon: int = 1,
     lags: int | str | None = None,
-    kernel: str = "bartlett",
+    kernel: str | None = None,
     alternative: str = "greater",
 ) -> HypothesisTest:
     r"""Test whether a second forecast adds nothing to the first.
@@ -125,7 +125,7 @@ def encompassing(
     statistic = result * np.sqrt(factor)
     pvalue = tail(stats.t(size - 1), statistic, alternative)
     weight = float(product.sum() / ((first - second) ** 2).sum())
-    if pvalue < LEVEL:
+    if pvalue <= LEVEL:
         sentence = (
             f"{names[1]} adds to {names[0]} ({shown_pvalue(pvalue)}): its weight in the best "
             f"combination is {weight:.2f}."
@@ -147,11 +147,10 @@ def _mean_test(values, apart, first, second, horizon, lags, kernel) -> float | s
         return "One observation gives no standard error: no test."
     if apart.max() <= 1e-12 * max(np.abs(first).mean(), np.abs(second).mean()):
         return "Both make the same predictions: there is nothing to test."
-    lags = chosen_lags(lags, horizon, len(values))
     centred = values - values.mean()
+    variance = float(covariance_of_mean(centred[:, None], lags, horizon, kernel)[0, 0])
     if np.abs(centred).max() <= 1e-12 * np.abs(values).max():
         return "The series that is tested is constant, so that its standard error is zero: no test."
-    variance = float(covariance_of_mean(centred[:, None], lags, kernel)[0, 0])
     if variance <= 0.0:
         return "The long-run variance is not positive with kernel='uniform'; use 'bartlett'."
     return float(values.mean() / np.sqrt(variance))
