@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.data.assembly import Rows, Values, assembled, own_column
 from nnecon.data.checks import (
     check_across_rows,
     check_all_missing,
@@ -19,7 +20,6 @@ from nnecon.data.checks import (
 )
 from nnecon.data.formula import build_matrix, check_bindings, evaluate, read_formula
 from nnecon.data.frames import Table, as_frame, clean_column, combine, inputs_for
-from nnecon.data.matrix import Matrix
 from nnecon.data.names import bindings_to_state
 from nnecon.data.new_rows import check_columns, like_history, without_atoms, without_columns
 from nnecon.data.regressors import (
@@ -40,9 +40,6 @@ from nnecon.data.sample import (
 from nnecon.data.storage import State, pack_values, unpack_values
 from nnecon.data.time_axis import TimeAxis, check_order, label_text
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
-
-_BLOCK = 65_536
-_COPIES_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 
 class FormulaSource:
@@ -84,7 +81,7 @@ class FormulaSource:
         needed_by = parsed.time_label
         axis = None if needed_by is None else TimeAxis.of(frame.index, needed_by)
         self.table = Table(
-            {name: _own_column(frame, name) for name in parsed.columns},
+            {name: own_column(frame, name) for name in parsed.columns},
             frame.index,
             None if axis is None else axis.ordinals(frame.index),
             axis,
@@ -99,14 +96,11 @@ class FormulaSource:
             check_dates(factor)
             check_across_rows(factor, inputs)
         check_levels(matrix, len(rows))
-        values = [factor_values(factor, inputs, index) for factor in matrix.factors]
-        keep = kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
-        kept = rows
-        if not keep.all():
-            kept = rows[keep]
-            for k, value in enumerate(values):
-                values[k] = value[keep]
-        exog = _assembled(matrix, values, len(kept))
+        exog, keep = assembled(matrix, inputs, index, ~np.isnan(endog))
+        if not keep.any() or (missing != "drop" and not keep.all()):
+            values = [factor_values(factor, inputs, index) for factor in matrix.factors]
+            kept_rows(self.table, rows, matrix, endog, values, inputs, missing)
+        kept = rows if keep.all() else rows[keep]
         self.sample = Sample(
             endog=endog[keep],
             exog=exog,
@@ -118,7 +112,8 @@ class FormulaSource:
             is_time_series=in_time_order(frame.index[kept], axis is not None),
             const_index=constant_column(exog, matrix.names),
         )
-        found = find_regressors(matrix, _Rows(inputs, keep), values)
+        there = Rows(inputs, keep)
+        found = find_regressors(matrix, there, Values(matrix, there, self.sample.index))
         self.regressors = tuple(regressor for regressor, _ in found)
         self.places = {regressor.name: place for regressor, place in found}
 
@@ -369,41 +364,6 @@ class FormulaSource:
         places = np.empty_like(at)
         places[order] = at
         return union, places
-
-
-class _Rows(Mapping[str, pd.Series]):
-    """Some rows of columns, cut out one column at a time."""
-
-    def __init__(self, columns: Mapping[str, pd.Series], keep: np.ndarray) -> None:
-        self.columns, self.keep = columns, keep
-        self.whole = bool(keep.all())
-
-    def __getitem__(self, name: str) -> pd.Series:
-        column = self.columns[name]
-        return column if self.whole else column.iloc[self.keep]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-
-def _own_column(frame: pd.DataFrame, name: str) -> pd.Series:
-    """A clean column that the caller cannot change; floats are shared until he writes to them."""
-    column = frame[name]
-    if isinstance(column, pd.Series) and column.dtype == np.float64 and _COPIES_ON_WRITE:
-        return column.copy(deep=False)
-    return clean_column(frame, name)
-
-
-def _assembled(matrix: Matrix, values: Sequence[np.ndarray], m: int) -> np.ndarray:
-    """The design matrix, block by block, so that it is in memory once."""
-    out = np.empty((m, len(matrix.pieces)))
-    for start in range(0, m, _BLOCK):
-        stop = min(start + _BLOCK, m)
-        out[start:stop] = matrix.assemble([v[start:stop] for v in values], stop - start)
-    return out
 
 
 def describe_values(x: np.ndarray, name: str) -> str:

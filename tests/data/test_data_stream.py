@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import patsy
 import pytest
 import statsmodels.api as sm
 
@@ -442,3 +443,27 @@ def test_progress_bars_count_rows(capsys):
     assert "Reading columns" in shown and "Checking rows" in shown and "120" in shown
     StreamDesign.from_formula("y ~ g", Stream.of(panel(), chunk_rows=10))
     assert capsys.readouterr().err == ""
+
+
+def test_long_frames_in_memory_equal_patsy():
+    rng = np.random.default_rng(0)
+    n = 70_000
+    frame = pd.DataFrame({name: rng.normal(size=n) for name in ["y", *"abcdefgh"]})
+    frame.loc[[5, 65_535, 65_536, 69_999], "a"] = np.nan
+    formula = "y ~ a * b + bs(c, 4) + d + e + f + g + h"
+    left, right = patsy.dmatrices(formula, frame)
+    design = Design.from_formula(formula, frame)
+    np.testing.assert_allclose(design.sample.exog, right, rtol=1e-13, atol=1e-14)
+    np.testing.assert_array_equal(design.sample.endog, np.asarray(left)[:, 0])
+    slope = design.direction("a")[:, design.sample.exog_names.index("a:b")]
+    np.testing.assert_array_equal(slope, design.sample.exog[:, design.sample.exog_names.index("b")])
+
+
+def test_frames_in_memory_are_held_once():
+    frame = pd.DataFrame({name: np.arange(250_000.0) for name in ["y", *"abcdefgh"]})
+    tracemalloc.start()
+    design = Design.from_formula("y ~ a + b + c + d + e + f + g + h", frame)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = design.sample.exog.nbytes
+    assert held < 1.5 * size and peak < 2.5 * size
