@@ -1,20 +1,103 @@
 r"""Penalties: what the size of the neural part costs.
 
-Each is :math:`P(\theta) = \tfrac12 \sum_j d_j \theta_j^2` plus, where ``L1_wt`` is positive, a part
-with a kink at zero that sets parameters to zero exactly. ``alpha`` multiplies the whole.
+Each is :math:`P(\theta) = \tfrac12 \sum_j d_j \theta_j^2 + \sum_b \kappa_b \|\theta_b\|`: squares,
+and norms of blocks of parameters, which have a kink at zero and set whole blocks to zero exactly.
+A block of one parameter is an absolute value. ``alpha`` multiplies the whole.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from nnecon.exceptions import SpecificationError
+from nnecon.nets import Dense
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinks:
+    r"""The part :math:`\sum_b \kappa_b \|\theta_b\|` of a penalty.
+
+    Parameters
+    ----------
+    block : ndarray of int of shape (k,)
+        Number of the block that each parameter belongs to, -1 for none.
+    strength : ndarray of shape (b,)
+        Weights of the norms.
+    """
+
+    block: np.ndarray
+    strength: np.ndarray
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Whether a parameter belongs to a block, shape (k,)."""
+        return self.block >= 0
+
+    def norms(self, params: np.ndarray) -> np.ndarray:
+        """Length of each block, shape (b,)."""
+        inside = self.inside
+        squares = params[inside] ** 2
+        return np.sqrt(np.bincount(self.block[inside], squares, len(self.strength)))
+
+    def value(self, params: np.ndarray) -> float:
+        """Weighted sum of the norms."""
+        return float(self.strength @ self.norms(params))
+
+    def spread(self, per_block: np.ndarray, outside: float) -> np.ndarray:
+        """One number a parameter from one a block, ``outside`` where there is no block."""
+        return np.append(per_block, outside)[self.block]
+
+    def live(self, params: np.ndarray) -> np.ndarray:
+        """Parameters that are not held at zero: in no block, or in one that is not zero."""
+        return self.spread(self.norms(params), 1.0) > 0
+
+    def shrink(self, params: np.ndarray, step: np.ndarray | float) -> np.ndarray:
+        """Proximal operator of ``step`` times the norms; a block has its largest step."""
+        inside = self.inside
+        steps = np.zeros(len(self.strength))
+        np.maximum.at(steps, self.block[inside], np.broadcast_to(step, params.shape)[inside])
+        size, threshold = self.norms(params), steps * self.strength
+        factor = np.where(size > threshold, 1.0 - threshold / np.where(size > 0, size, 1.0), 0.0)
+        return params * self.spread(factor, 1.0)
+
+    def slope(self, params: np.ndarray) -> np.ndarray:
+        """Gradient where the blocks are not zero, and zero elsewhere, shape (k,)."""
+        size = self.norms(params)
+        pull = self.strength / np.where(size > 0, size, np.inf)
+        return params * self.spread(pull, 0.0)
+
+    def curvature(self, params: np.ndarray) -> np.ndarray:
+        r"""Second derivatives :math:`\kappa_b / \|\theta_b\| (I - u u')` of live blocks, (k, k)."""
+        size = self.norms(params)
+        inverse = 1.0 / np.where(size > 0, size, np.inf)
+        pull = self.spread(self.strength * inverse, 0.0)
+        along = params * self.spread(inverse, 0.0)
+        same = (self.block[:, None] == self.block) & self.inside
+        return np.diag(pull) - (pull * along)[:, None] * along * same
+
+    def bend(self, params: np.ndarray) -> np.ndarray:
+        """Diagonal of :meth:`curvature`, shape (k,)."""
+        size = self.norms(params)
+        inverse = 1.0 / np.where(size > 0, size, np.inf)
+        along = params * self.spread(inverse, 0.0)
+        return self.spread(self.strength * inverse, 0.0) * np.maximum(1.0 - along**2, 0.0)
+
+    def violation(self, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
+        """Distance of minus the gradient from the subdifferential, by parameter, shape (k,)."""
+        size, pull = self.norms(params), self.norms(gradient)
+        reach = self.strength / np.where(pull > 0, pull, np.inf)
+        share = np.where(size > 0, 0.0, np.maximum(1.0 - reach, 0.0))
+        at_zero = self.spread(np.where(pull > 0, share, 0.0), 0.0) * np.abs(gradient)
+        return np.where(self.live(params), np.abs(gradient + self.slope(params)), at_zero)
 
 
 class Penalty(Protocol):
     """What solvers ask of a penalty.
 
     ``penalised`` (k,) is one for the neural part and zero for the classical part, ``ridge`` (k,)
-    the weights of the squares, and ``smooth`` says whether there is nothing else.
+    the weights of the squares, ``kinks`` the rest, and ``smooth`` says whether there is none.
     """
 
     penalised: np.ndarray
@@ -22,6 +105,11 @@ class Penalty(Protocol):
     @property
     def ridge(self) -> np.ndarray:
         """Weights ``d_j`` of the squares, shape (k,)."""
+        ...
+
+    @property
+    def kinks(self) -> Kinks:
+        """The part that is not differentiable at zero."""
         ...
 
     @property
@@ -58,6 +146,11 @@ class Ridge:
         return self.penalised
 
     @property
+    def kinks(self) -> Kinks:
+        """None."""
+        return Kinks(np.full(len(self.penalised), -1), np.zeros(0))
+
+    @property
     def smooth(self) -> bool:
         """It is differentiable."""
         return True
@@ -81,10 +174,16 @@ class ElasticNet:
 
     .. math:: P = \sum_j d_j \left[ \tfrac{1 - \lambda}{2} \theta_j^2 + \lambda |\theta_j| \right],
         \quad \lambda = \text{L1\_wt} .
+
+    Output weights are among the :math:`\theta_j`, so that at every :math:`\lambda` the weights of
+    a unit cannot shrink at no cost while its output weight grows.
     """
 
     penalised: np.ndarray
     L1_wt: float
+
+    def __post_init__(self) -> None:
+        check_share(self.L1_wt)
 
     @property
     def ridge(self) -> np.ndarray:
@@ -92,9 +191,16 @@ class ElasticNet:
         return (1.0 - self.L1_wt) * self.penalised
 
     @property
+    def kinks(self) -> Kinks:
+        """One block a penalised parameter."""
+        inside = (self.penalised > 0) & (self.L1_wt > 0)
+        block = np.where(inside, np.cumsum(inside) - 1, -1)
+        return Kinks(block, self.L1_wt * self.penalised[inside])
+
+    @property
     def smooth(self) -> bool:
         """Whether there are no absolute values."""
-        return self.L1_wt == 0.0
+        return self.L1_wt == 0.0 or not self.penalised.any()
 
     def value(self, params: np.ndarray) -> float:
         """Squares and absolute values."""
@@ -102,14 +208,12 @@ class ElasticNet:
 
     def shrink(self, params: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         """Soft thresholding."""
-        threshold = step * self.L1_wt * self.penalised
-        return np.sign(params) * np.maximum(np.abs(params) - threshold, 0.0)
+        return self.kinks.shrink(params, step)
 
     def violation(self, gradient: np.ndarray, params: np.ndarray, alpha: float) -> np.ndarray:
         """Distance of the gradient from the subdifferential of the absolute values."""
-        kink = alpha * self.L1_wt * self.penalised
-        at_zero = np.maximum(np.abs(gradient) - kink, 0.0)
-        return np.where(params == 0, at_zero, np.abs(gradient + kink * np.sign(params)))
+        kinks = self.kinks
+        return Kinks(kinks.block, alpha * kinks.strength).violation(gradient, params)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +224,12 @@ class GroupLasso:
         + \lambda \sum_g \sqrt{p_g}\, \|\theta_g\|
         + \tfrac12 \sum_{j \notin G} d_j \theta_j^2 .
 
+    Parameters in no group keep their squares at every :math:`\lambda`. Otherwise the weights that
+    leave an input could shrink at no cost while those further on grow, and the penalty would have
+    an infimum of zero that no network attains. :math:`\sqrt{p_g}\,\|\theta_g\|` is :math:`p_g`
+    times the root mean square of a group's weights: as large as the sum of absolute values of
+    weights of equal size, whatever the number of units or of dummies.
+
     Parameters
     ----------
     penalised : ndarray of shape (k,)
@@ -127,13 +237,27 @@ class GroupLasso:
     L1_wt : float
         Share of the norms.
     groups : tuple of ndarray of int
-        Positions of the parameters of each group, which do not overlap; :math:`p_g` is their
-        number. Penalised parameters in no group have squares alone.
+        Positions of the parameters of each group, which do not overlap and are penalised;
+        :math:`p_g` is their number.
     """
 
     penalised: np.ndarray
     L1_wt: float
     groups: tuple[np.ndarray, ...]
+
+    def __post_init__(self) -> None:
+        check_share(self.L1_wt)
+        together = np.concatenate([np.zeros(0, dtype=int), *self.groups])
+        if len(np.unique(together)) < len(together) or not all(len(g) for g in self.groups):
+            raise SpecificationError(
+                "the groups of a group penalty overlap or are empty; give each parameter to one "
+                "group at most."
+            )
+        if not (self.penalised[together] > 0).all():
+            raise SpecificationError(
+                "a group of the group penalty holds parameters of the classical part, which is "
+                "not penalised; leave them out."
+            )
 
     @property
     def ridge(self) -> np.ndarray:
@@ -144,35 +268,70 @@ class GroupLasso:
         return weights
 
     @property
+    def kinks(self) -> Kinks:
+        """One block a group."""
+        block = np.full(len(self.penalised), -1)
+        if self.smooth:
+            return Kinks(block, np.zeros(0))
+        for number, group in enumerate(self.groups):
+            block[group] = number
+        return Kinks(block, self.L1_wt * np.sqrt([float(len(group)) for group in self.groups]))
+
+    @property
     def smooth(self) -> bool:
         """Whether there are no norms."""
         return self.L1_wt == 0.0 or not self.groups
 
     def value(self, params: np.ndarray) -> float:
         """Squares and norms."""
-        norms = sum(np.sqrt(len(g)) * np.linalg.norm(params[g]) for g in self.groups)
-        return float(self.ridge @ params**2 / 2 + self.L1_wt * norms)
+        return float(self.ridge @ params**2 / 2) + self.kinks.value(params)
 
     def shrink(self, params: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         """Shorten the vector of each group, to zero where it is short; one step a group."""
-        params = params.copy()
-        steps = np.broadcast_to(step, params.shape)
-        for group in self.groups:
-            size = np.linalg.norm(params[group])
-            threshold = steps[group].max() * self.L1_wt * np.sqrt(len(group))
-            params[group] *= max(0.0, 1.0 - threshold / size) if size > 0 else 0.0
-        return params
+        return self.kinks.shrink(params, step)
 
     def violation(self, gradient: np.ndarray, params: np.ndarray, alpha: float) -> np.ndarray:
         """Distance of the gradient from the subdifferential of the norms."""
-        distance = np.abs(gradient)
-        for group in self.groups:
-            size = np.linalg.norm(params[group])
-            kink = alpha * self.L1_wt * np.sqrt(len(group))
-            if size > 0:
-                distance[group] = np.abs(gradient[group] + kink * params[group] / size)
-            else:
-                length = np.linalg.norm(gradient[group])
-                share = max(0.0, 1.0 - kink / length) if length > 0 else 0.0
-                distance[group] = share * np.abs(gradient[group])
-        return distance
+        kinks = self.kinks
+        return Kinks(kinks.block, alpha * kinks.strength).violation(gradient, params)
+
+
+def check_share(L1_wt: float) -> None:
+    """Refuse a share of the absolute values that is none."""
+    if isinstance(L1_wt, bool | str) or L1_wt is None or not 0.0 <= L1_wt <= 1.0:
+        raise SpecificationError(
+            f"L1_wt={L1_wt!r}: give the share of the L1 penalty, a number from 0 (ridge) to 1 "
+            "(absolute values, or norms of groups, alone)."
+        )
+
+
+def input_groups(
+    network: Dense, columns_by_variable: Mapping[str, Sequence[int]], inputs: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Positions of all weights that leave each variable's columns for the first hidden layer.
+
+    Parameters
+    ----------
+    network : Dense
+        The network.
+    columns_by_variable : mapping of str to sequence of int
+        Columns of the design that belong to each variable.
+    inputs : sequence of int
+        Columns of the design that are the network's inputs, in order (``Scaling.inputs``).
+
+    Returns
+    -------
+    dict of str to ndarray of int
+        A group a variable with at least one column among the inputs.
+    """
+    if not network.hidden:
+        return {}
+    first = network.layers[0]
+    at = np.arange(network.n_params)[first.weights].reshape(first.units, first.inputs)
+    place = {int(column): position for position, column in enumerate(inputs)}
+    groups = {}
+    for variable, columns in columns_by_variable.items():
+        own = [place[column] for column in columns if column in place]
+        if own:
+            groups[variable] = at[:, own].ravel()
+    return groups
