@@ -210,7 +210,8 @@ def problem_settings(
     return Settings(
         rate=jnp.float32(training.learning_rate),
         ridge=jnp.asarray(np.asarray(ridge, np.float32)),
-        decayed=jnp.asarray(np.asarray(penalised, np.float32)),
+        decay=jnp.asarray(np.asarray(training.weight_decay * penalised, np.float32)),
+        noise=jnp.float32(training.noise),
         steps=jnp.float32(training.epochs * a_pass),
         warmup=jnp.float32(training.warmup * a_pass),
         seed=jnp.uint32(generator.integers(2**32)),

@@ -39,13 +39,14 @@ class Data(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Numbers of one problem: learning rate, ``alpha`` times the weights of squares (k,), which
-    parameters decay (k,), steps in all and of the warm-up, seed.
+    """Numbers of one problem: learning rate, ``alpha`` times the weights of the squares (k,),
+    weight decay (k,), standard deviation of the noise, steps in all and of the warm-up, seed.
     """
 
     rate: jax.Array
     ridge: jax.Array
-    decayed: jax.Array
+    decay: jax.Array
+    noise: jax.Array
     steps: jax.Array
     warmup: jax.Array
     seed: jax.Array
@@ -103,6 +104,8 @@ def compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: T
         batch_size=1,
         epochs=1,
         warmup=0.0,
+        weight_decay=float(training.weight_decay > 0),
+        noise=float(training.noise > 0),
         early_stopping=None,
         patience=1,
     )
@@ -131,7 +134,7 @@ def _compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: 
         base, target, weights, count = batch(data, numbers)
         shares = weights / count
         key = jax.random.fold_in(jax.random.key(settings.seed), state.step)
-        rows, target = rows_of(base, target, key)
+        rows, target = rows_of(base, target, key, settings.noise)
 
         def objective(params):
             passed = forward(params, rows, shares, key)
@@ -141,8 +144,8 @@ def _compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: 
         (value, moments), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
         change, optimiser = direction.update(gradient, state.optimiser, state.params)
         if training.weight_decay:
-            decayed = jnp.concatenate([settings.decayed, jnp.ones(n_scales)])
-            change = change + training.weight_decay * decayed * state.params
+            decay = jnp.concatenate([settings.decay, jnp.full(n_scales, jnp.max(settings.decay))])
+            change = change + decay * state.params
         rate = settings.rate * training.factor(state.step, settings.steps, settings.warmup)
         running = jax.tree.map(
             lambda old, new: FORGET * old + (1 - FORGET) * new, state.moments, moments
@@ -203,7 +206,7 @@ def _rows_of(columns: tuple[int, ...], n_linear: int, training: Training) -> Cal
     """Function from the columns that are kept to the rows of a batch in training."""
     linear, inputs = columns[:n_linear], columns[n_linear:]
 
-    def rows_of(base, target, key):
+    def rows_of(base, target, key, noise):
         part, varied = _take(base, inputs), {}
         if training.augment is not None:
             part, target = training.augmented(part, target, jax.random.fold_in(key, 2**16))
@@ -214,7 +217,7 @@ def _rows_of(columns: tuple[int, ...], n_linear: int, training: Training) -> Cal
             head = jnp.stack([varied.get(at, base[:, at]) for at in linear], axis=1)
         if training.noise:
             draws = jax.random.normal(jax.random.fold_in(key, 2**16 + 1), part.shape, part.dtype)
-            part = part + training.noise * draws
+            part = part + noise * draws
         return jnp.concatenate([head, part], axis=1), target
 
     return rows_of

@@ -62,14 +62,16 @@ def train(
     best, least, best_params, best_inside = 0, np.inf, np.asarray(start, np.float32), inside
     if held_out is not None:
         least = held_out(best_params)
-    number = 0
+    number, params = 0, best_params
     for number in range(1, training.epochs + 1):
         before = int(state.step)
         state = epoch(state)
         objective = float(state.total) / (int(state.step) - before)
         state = state._replace(total=jnp.float32(0.0))
-        params = np.array(steps.plain(state))
-        loss = objective if held_out is None else held_out(params)
+        loss, last = objective, number == training.epochs
+        if held_out is not None or last:
+            params = np.array(steps.plain(state))
+            loss = objective if held_out is None else held_out(params)
         if not (np.isfinite(objective) and np.isfinite(loss) and np.isfinite(params).all()):
             raise ConvergenceError(
                 f"{training.name} diverged in epoch {number}: the objective is not a finite "
@@ -77,9 +79,9 @@ def train(
                 "with clip=1.0."
             )
         history.append(loss)
-        if held_out is None or loss < least:
+        if loss < least if held_out is not None else last:
             best, least, best_params, best_inside = number, loss, params, np.array(state.params)
-        elif number - best >= training.patience:
+        elif held_out is not None and number - best >= training.patience:
             break
     monitor.advance(share * (1.0 - number / training.epochs))
     ran = "1 epoch" if number == 1 else f"{number} epochs"
