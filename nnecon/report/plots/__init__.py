@@ -8,6 +8,7 @@ pass a figure of your own (``fig=plt.figure()``) or an axes (``ax=``), or save t
 from nnecon.report.plots.effects import plot_effect, plot_margins
 from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
+from nnecon.report.plots.selection import plot_selection
 from nnecon.report.plots.series import plot_fit, plot_residuals
 from nnecon.report.plots.style import save_pdf, save_png, to_svg
 
@@ -19,6 +20,7 @@ __all__ = [
     "plot_margins",
     "plot_path",
     "plot_residuals",
+    "plot_selection",
     "save_pdf",
     "save_png",
     "to_svg",
