@@ -141,5 +141,15 @@ def certify(
     value = loss + alpha * penalty if np.isfinite(alpha) else loss
     history = np.zeros(0) if trace is None else trace.history
     return Solution(
-        params, alpha, value, loss, penalty, relative, converged, iterations, method, status, history
+        params,
+        alpha,
+        value,
+        loss,
+        penalty,
+        relative,
+        converged,
+        iterations,
+        method,
+        status,
+        history,
     )

@@ -14,15 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnecon.estimation.classical import least_squares
-from nnecon.estimation.estimate import Progress, Solver, certify, estimate
+from nnecon.estimation.estimate import Solver, certify, estimate
+from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import certificate
 from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution, Trace
 from nnecon.nets import Dense
 
-POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200)
-TRIAL = Options(gradient=1e-6, decrease=1e-8, first=40, later=40)
+POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200, warm=True)
+TRIAL = Options(gradient=1e-6, decrease=1e-8, first=40, later=40, warm=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
+
+FIRST = 0.6
+"""Where along the grid the starts compete."""
+
+KEPT = 2
+"""Starts of which the whole path is followed."""
 
 IMPROVEMENT = 1e-8
 """Relative difference of objectives under which two minima count as the same."""
@@ -70,7 +77,12 @@ def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 def live_alpha(
-    objective: Objective, weights: np.ndarray, baseline: Baselines, starts: np.ndarray, solver
+    objective: Objective,
+    weights: np.ndarray,
+    baseline: Baselines,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution = LOCAL,
 ) -> float:
     r"""Largest penalty at which the best network found beats the classical model.
 
@@ -82,7 +94,7 @@ def live_alpha(
     live, alpha, points = 0.0, 0.02 * base, fresh
     for _ in range(8):
         chains = [Chain.single(weights, point, alpha) for point in points]
-        traces = estimate(objective, chains, solver)
+        traces = estimate(objective, chains, solver, FAST, execution)
         gains = [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
         found = max(gains)
         if found <= live * 1.001:
@@ -111,35 +123,52 @@ def trace_paths(
     alphas: np.ndarray,
     starts: np.ndarray,
     solver: Solver,
-    progress: Progress | None = None,
+    execution: Execution = LOCAL,
 ) -> Paths:
-    """Trace the path of every weight vector from every start and keep the best."""
-    m, middle = len(alphas), len(alphas) // 2
-    order = np.concatenate([np.arange(middle, m), np.arange(middle - 1, -1, -1)])
-    after = np.arange(-1, m - 1)
-    if middle:
-        after[m - middle] = 0
+    """Trace the path of every weight vector from its most promising starts and keep the best.
+
+    All starts are solved at one penalty; those that fall behind there are dropped, and the path is
+    followed from the others to both ends.
+    """
+    m, first = len(alphas), int(FIRST * (len(alphas) - 1))
+    shape = (len(weights), len(starts))
     chains = [
-        Chain(w, start, alphas[order], after)
+        Chain.single(w, start, alphas[first])
         for w, base in zip(weights, baselines.params, strict=True)
         for start in start_from(base, starts)
     ]
-    traces = estimate(objective, chains, solver, FAST, progress)
-    back = np.argsort(order)
-    shape = (len(weights), len(starts))
-    paths = _best(_stack(traces, back, shape), alphas, baselines)
+    traces = estimate(objective, chains, solver, FAST, execution)
+    value = np.array([t.loss[0] + alphas[first] * t.penalty[0] for t in traces]).reshape(shape)
+    ranks = np.argsort(np.where(np.isfinite(value), value, np.inf), axis=1, kind="stable")
+    order = np.concatenate([np.arange(first, m), np.arange(first - 1, -1, -1)])
+    after = np.arange(-1, m - 1)
+    if first:
+        after[m - first] = 0
+    kept = min(KEPT, len(starts))
+    chains = [
+        Chain(w, traces[s * len(starts) + place].params[0], alphas[order], after, base)
+        for s, (w, base) in enumerate(zip(weights, baselines.loss, strict=True))
+        for place in ranks[s, :kept]
+    ]
+    followed = estimate(objective, chains, solver, FAST, execution)
+    fields = _stack(followed, np.argsort(order), (len(weights), kept))
+    paths = _best(fields, alphas, baselines)
     for _ in range(2):
-        paths = _repair(objective, weights, paths, solver)
+        paths = _repair(objective, weights, paths, solver, execution)
     return paths
 
 
 def without_penalty(
-    objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver
+    objective: Objective,
+    weights: np.ndarray,
+    paths: Paths,
+    solver: Solver,
+    execution: Execution = LOCAL,
 ) -> Paths:
     """Continue every path from its smallest penalty to none at all."""
     ends = paths.params[:, -1]
     chains = [Chain.single(w, end, 0.0) for w, end in zip(weights, ends, strict=True)]
-    traces = estimate(objective, chains, solver)
+    traces = estimate(objective, chains, solver, FAST, execution)
 
     def longer(name: str) -> np.ndarray:
         last = np.stack([getattr(trace, name) for trace in traces])
@@ -176,7 +205,9 @@ def _best(fields: list[np.ndarray], alphas: np.ndarray, baselines: Baselines) ->
     )
 
 
-def _repair(objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver) -> Paths:
+def _repair(
+    objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver, execution: Execution
+) -> Paths:
     """Solve again, from the neighbour that proves it, where the objective is not concave."""
     alphas = paths.alphas
     bounds = paths.loss[:, None, :] + alphas[:, None] * paths.penalty[:, None, :]
@@ -186,7 +217,7 @@ def _repair(objective: Objective, weights: np.ndarray, paths: Paths, solver: Sol
     if not len(where):
         return paths
     chains = [Chain.single(weights[s], paths.params[s, source[s, j]], alphas[j]) for s, j in where]
-    traces = estimate(objective, chains, solver)
+    traces = estimate(objective, chains, solver, FAST, execution)
     params, loss = paths.params.copy(), paths.loss.copy()
     penalty, iterations = paths.penalty.copy(), paths.iterations.copy()
     for (s, j), trace in zip(where, traces, strict=True):
@@ -196,7 +227,11 @@ def _repair(objective: Objective, weights: np.ndarray, paths: Paths, solver: Sol
 
 
 def polish(
-    objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver
+    objective: Objective,
+    weights: np.ndarray,
+    paths: Paths,
+    solver: Solver,
+    execution: Execution = LOCAL,
 ) -> list[Solution]:
     """Solutions of the first weight vector as far as rounding allows, each with a certificate."""
     chains = [
@@ -205,7 +240,11 @@ def polish(
     ]
     live = [at for at in range(len(chains)) if paths.penalty[0, at] > 0]
     traces = dict(
-        zip(live, estimate(objective, [chains[at] for at in live], solver, POLISH), strict=True)
+        zip(
+            live,
+            estimate(objective, [chains[at] for at in live], solver, POLISH, execution),
+            strict=True,
+        )
     )
     solutions = []
     for at, chain in enumerate(chains):
@@ -218,7 +257,11 @@ def polish(
 
 
 def connect(
-    objective: Objective, weights: np.ndarray, solutions: Sequence[Solution], solver: Solver
+    objective: Objective,
+    weights: np.ndarray,
+    solutions: Sequence[Solution],
+    solver: Solver,
+    execution: Execution = LOCAL,
 ) -> tuple[list[Solution], np.ndarray]:
     """Continue every solution to both neighbouring penalties, keep what is better, mark switches.
 
@@ -243,7 +286,7 @@ def connect(
         chains = [Chain.single(weights, params[a], alphas[b]) for a, b in pairs]
         moved = set()
         for (source, at), trace in zip(
-            pairs, estimate(objective, chains, solver, TRIAL), strict=True
+            pairs, estimate(objective, chains, solver, TRIAL, execution), strict=True
         ):
             value = trace.loss[0] + alphas[at] * trace.penalty[0]
             if value < values[at] * (1 - SAME):
@@ -257,7 +300,7 @@ def connect(
         pairs += [(at, at - 1) for at in sorted(moved) if at > 1]
     best, places = list(solutions), sorted(changed)
     chains = [Chain.single(weights, params[at], alphas[at]) for at in places]
-    traces = estimate(objective, chains, solver, POLISH)
+    traces = estimate(objective, chains, solver, POLISH, execution)
     for at, chain, trace in zip(places, chains, traces, strict=True):
         iterations = best[at].iterations + int(trace.iterations[0])
         ordered = objective.network.canonical(trace.params[0])

@@ -9,6 +9,7 @@ Every resample (fold, bootstrap draw, window) is a vector of weights ``w``: shap
 the compiled kernels serve all of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,17 +63,28 @@ class Chain:
         Penalty of each problem, in the order of solution.
     after : ndarray of int of shape (m,)
         Position of the problem whose solution is the start, -1 for ``start``.
+    ceiling : float
+        Objective above which a branch is not followed to larger penalties, where it only grows;
+        the problems left out have an infinite loss.
     """
 
     weights: np.ndarray
     start: np.ndarray
     alphas: np.ndarray
     after: np.ndarray
+    ceiling: float = np.inf
 
     @classmethod
     def single(cls, weights: np.ndarray, start: np.ndarray, alpha: float) -> "Chain":
         """One problem."""
         return cls(weights, start, np.array([alpha]), np.array([-1]))
+
+    def is_dead(self, position: int, objectives: Sequence[float]) -> bool:
+        """Whether the problem at ``position`` is to be left out, given the objectives so far."""
+        after = self.after[position]
+        if after < 0 or self.alphas[position] < self.alphas[after]:
+            return False
+        return bool(objectives[after] > self.ceiling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +99,18 @@ class Options:
         Stop where a step promised to lower the objective by less than this share.
     first, later : int
         Iterations allowed on the first problem of a chain and on the warm-started ones.
+    warm : bool
+        Whether the first problem, too, starts near its solution.
     """
 
     gradient: float
     decrease: float
     first: int
     later: int
+    warm: bool = False
 
 
-FAST = Options(gradient=1e-4, decrease=1e-5, first=40, later=10)
+FAST = Options(gradient=1e-4, decrease=1e-5, first=100, later=20)
 """Enough to score a resample and to tell minima apart."""
 
 PATIENT = Options(gradient=1e-11, decrease=1e-22, first=2000, later=2000)

@@ -11,7 +11,8 @@ from nnecon import baselines
 from nnecon.data.design import Design
 from nnecon.data.scaling import Scaling
 from nnecon.estimation import path as paths
-from nnecon.estimation.estimate import Progress, Solver, certify
+from nnecon.estimation.estimate import Solver, certify
+from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Folds
@@ -38,7 +39,7 @@ class Job:
     starts: np.ndarray
     solver: Solver
     folds: Folds | None
-    progress: Progress | None
+    execution: Execution
 
 
 EXACT_FIT = 1e-20
@@ -90,13 +91,13 @@ def trace(
     if len(grid):
         positive = grid[grid > 0]
         best = paths.trace_paths(
-            job.objective, weights, classical, positive, job.starts, job.solver, job.progress
+            job.objective, weights, classical, positive, job.starts, job.solver, job.execution
         )
         if len(positive) < len(grid):
-            best = paths.without_penalty(job.objective, weights, best, job.solver)
-        found = paths.polish(job.objective, job.weights, best, job.solver)
+            best = paths.without_penalty(job.objective, weights, best, job.solver, job.execution)
+        found = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
         solutions, jumps = paths.connect(
-            job.objective, job.weights, [*solutions, *found], job.solver
+            job.objective, job.weights, [*solutions, *found], job.solver, job.execution
         )
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
     ladder = np.r_[np.inf, grid]
@@ -126,7 +127,9 @@ def _grid(
         # the linear model fits up to rounding error, and a network could only fit that
         return np.zeros(0)
     if isinstance(alphas, int):
-        live = paths.live_alpha(job.objective, job.weights, classical, job.starts, job.solver)
+        live = paths.live_alpha(
+            job.objective, job.weights, classical, job.starts, job.solver, job.execution
+        )
         noise = 2.0 * float(classical.loss[0])
         alphas = paths.alpha_grid(live, noise, len(job.weights), alphas)
     given = [alpha] if isinstance(alpha, float) else []

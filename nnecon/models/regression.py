@@ -10,6 +10,7 @@ from tqdm import tqdm
 from nnecon import baselines
 from nnecon.data.design import Design
 from nnecon.estimation.estimate import Solver, choose_solver, solve
+from nnecon.estimation.execution import Execution
 from nnecon.estimation.problem import Chain, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
@@ -202,9 +203,9 @@ class NeuralRegression(FeedForward):
         objective, scaling = self._objective()
         with tqdm(desc="Estimating", unit="chain", disable=not progress, leave=False) as bar:
 
-            def report(done: int, total: int) -> None:
+            def report(done: float, total: int) -> None:
                 bar.total = total
-                bar.update(done - bar.n)
+                bar.update(round(done) - bar.n)
 
             job = Job(
                 self.design,
@@ -215,7 +216,7 @@ class NeuralRegression(FeedForward):
                 starts,
                 solver,
                 folds,
-                report,
+                Execution.check(progress=report),
             )
             solutions, path, scores, chosen = trace(job, rule, grid)
         solution = next(s for s in solutions if s.alpha == chosen)

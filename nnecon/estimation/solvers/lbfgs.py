@@ -53,4 +53,6 @@ def _solve(objective: Objective, chain: Chain, options: Options, monitor: Monito
         records.append((loss, penalty, relative, solved.nit))
         monitor.advance(1 / len(chain.alphas))
     loss, penalty, relative, iterations = np.array(records).T
-    return Trace(np.array(found), loss, penalty, relative, iterations.astype(int), np.array(history))
+    return Trace(
+        np.array(found), loss, penalty, relative, iterations.astype(int), np.array(history)
+    )

@@ -1,253 +1,267 @@
-r"""Levenberg-Marquardt for penalised, weighted sums of squares, many chains at a time.
+r"""Levenberg-Marquardt with exact Hessians, for penalised and weighted losses.
 
-Each step solves :math:`(J'WJ + \alpha D + \lambda S)\delta = -\nabla F` with Marquardt's scaling
-:math:`S` (a slowly forgetting maximum of the diagonal of the first matrix) and Nielsen's rule for
-:math:`\lambda` (Madsen, Nielsen and Tingleff, 2004). A batch holds one lane a chain; a lane
-that has solved its problem goes on to its next penalty while the others work, so that one compiled
-call serves all of them. Without a penalty the step comes from a QR factorisation of the Jacobian
-instead of the normal equations, whose condition number is the square (Bjorck, 1996), and is
-corrected by geodesic acceleration, which keeps it within the region where the model is nearly
-linear (Transtrum and Sethna, 2012).
+Each step solves :math:`(H + \alpha D + \lambda S)\delta = -\nabla F` with Marquardt's scaling
+:math:`S` (a slowly forgetting maximum of the diagonal of the Gauss-Newton matrix) and Nielsen's
+rule for :math:`\lambda` (Madsen, Nielsen and Tingleff, 2004). ``H`` is the (generalised)
+Gauss-Newton matrix :math:`J'WJ` in the first steps from a cold start and the exact Hessian
+afterwards, where it is positive definite: where residuals are large, Gauss-Newton steps converge
+linearly and Newton steps quadratically.
+
+Least squares without a penalty take their steps from a QR factorisation of the Jacobian instead of
+the normal equations, whose condition number is the square (Bjorck, 1996), corrected by geodesic
+acceleration, which keeps them within the region where the model is nearly linear (Transtrum and
+Sethna, 2012).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import lapack
 
-from nnecon.estimation.kernels import double_precision, kernels, roots
-from nnecon.estimation.problem import FAST, Chain, Objective, Options, Trace
+from nnecon.estimation.execution import Monitor
+from nnecon.estimation.kernels import (
+    double_precision,
+    kernels,
+    relative_gradient,
+    shares,
+)
+from nnecon.estimation.local_model import local_model
+from nnecon.estimation.problem import Chain, Objective, Options, Trace
+from nnecon.nets.one_layer import OneLayer
 
 MEMORY = 0.5
 """Share of a parameter's scaling that survives a step. Marquardt's running maximum (1.0) never
 leaves a canyon whose scale changes (NIST's MGH10); none at all (0.0) forgets where it came from."""
 
 GAUSS_NEWTON_STEPS = 3
-"""After so many iterations on a cold start, and at once on a warm one, the exact Hessian is used:
-where residuals are large, Gauss-Newton steps converge linearly and Newton steps quadratically."""
+"""Steps with the Gauss-Newton matrix from a cold start, before the exact Hessian is used."""
+
+INDEFINITE, INDEFINITE_GROWTH = 1e-4, 4.0
+"""Where the Hessian is not positive definite, damping grows from here until it is."""
+
+COLD, WARM = 1e-3, 1e-6
+"""Damping at the start of a chain, and at a warm start, where the first step is a predictor."""
+
+
+class _Point(NamedTuple):
+    """Parameters, fitted values and the local model's state, and the objective."""
+
+    params: np.ndarray
+    fitted: np.ndarray
+    state: Any
+    value: float
+
+
+class _Expansion(NamedTuple):
+    """Second-order expansion of the loss at a point; ``bending`` where it was asked for."""
+
+    slope: np.ndarray
+    gradient: np.ndarray
+    normal: np.ndarray
+    bending: np.ndarray | None
+
+
+class _Problem:
+    """One penalised problem: a chain's data at one alpha."""
+
+    def __init__(self, objective: Objective, weights: np.ndarray) -> None:
+        keep = weights > 0
+        self.network, self.loss = objective.network, objective.loss
+        self.target, self.share = objective.target[keep], shares(weights[keep])
+        self.kernels = kernels(objective.network, objective.loss)
+        self.model = local_model(self.network, self.loss, objective.inputs[keep])
+        self.unit_ridge = objective.penalty.ridge
+        self.target_norm = float(np.sqrt(self.share @ self.target**2))
+        self.inputs = objective.inputs[keep]
+        self.ridge = 0.0 * self.unit_ridge
+        self.project = False
+
+    def at(self, alpha: float) -> None:
+        """Set the penalty."""
+        self.ridge = alpha * self.unit_ridge
+        linear_outside = isinstance(self.model, OneLayer) and self.loss.least_squares
+        self.project = linear_outside and alpha > 0
+
+    def losses(self, fitted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Loss, slope and curvature of every row."""
+        if self.loss.least_squares:
+            residual = fitted - self.target
+            return 0.5 * residual**2, residual, np.ones_like(residual)
+        found = self.kernels.value_slope_curvature(fitted, self.target)
+        value, slope, curvature = (np.asarray(array) for array in found)
+        return value, slope, curvature
+
+    def point(self, params: np.ndarray) -> _Point:
+        """Evaluate the objective."""
+        fitted, state = self.model.evaluate(params)
+        if self.project:
+            assert isinstance(self.model, OneLayer)
+            params, fitted, state = self.model.refit(
+                params, state, self.target, self.share, self.ridge
+            )
+        value = float(self.share @ self.losses(fitted)[0] + 0.5 * self.ridge @ params**2)
+        return _Point(params, fitted, state, value)
+
+    def expand(self, at: _Point, bending: bool) -> _Expansion:
+        """Expand the loss at a point."""
+        _, slope, curvature = self.losses(at.fitted)
+        slope = self.share * slope
+        return _Expansion(
+            slope,
+            self.model.gradient(at.state, slope),
+            self.model.normal(at.state, self.share * curvature),
+            self.model.bending(at.state, slope) if bending else None,
+        )
+
+    def certificate(self, at: _Point, expansion: _Expansion) -> float:
+        """Relative gradient norm (see ``kernels.relative_gradient``)."""
+        gradient = expansion.gradient + self.ridge * at.params
+        diagonal = np.diagonal(expansion.normal) + self.ridge
+        return relative_gradient(
+            gradient, np.sqrt(np.maximum(diagonal, 0.0)), at.value, self.target_norm
+        )
 
 
 class _Step(NamedTuple):
-    """Steps of some lanes (l, k), the decrease they promise (l,), and whether to try them (l,)."""
+    """A step, the decrease it promises, whether it is worth a try, and its damping."""
 
     delta: np.ndarray
-    promised: np.ndarray
-    allowed: np.ndarray
+    promised: float
+    allowed: bool
+    damping: float
 
 
-def _normal_step(state: "_Lanes", on: np.ndarray) -> _Step:
-    """Solve the damped normal equations of the lanes ``on``."""
-    matrix = state.gram[on].copy()
-    k = matrix.shape[-1]
-    matrix[:, np.arange(k), np.arange(k)] += state.ridge[on] + (
-        state.damping[on, None] * state.scaling[on]
-    )
-    downhill = -state.gradient[on][..., None]
-    newton = (state.position[on] > 0) | (state.iterations[on] >= GAUSS_NEWTON_STEPS)
-    if newton.any():
-        exact = matrix.copy()
-        exact[newton] += state.bending(on[newton])
-        delta = np.linalg.solve(exact, downhill)
-        # an indefinite Hessian can point uphill: those lanes take the Gauss-Newton step
-        uphill = (delta * downhill).sum(axis=(1, 2)) <= 0
-        if uphill.any():
-            delta[uphill] = np.linalg.solve(matrix[uphill], downhill[uphill])
-    else:
-        delta = np.linalg.solve(matrix, downhill)
-    delta = delta[..., 0]
-    return _Step(delta, state.promise(delta, on), np.ones(len(on), dtype=bool))
+def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Solution by Cholesky's factorisation, None where the matrix is not positive definite."""
+    _, solution, info = lapack.dposv(matrix, right, lower=1)
+    return solution if info == 0 else None
 
 
-def _qr_step(state: "_Lanes", on: np.ndarray) -> _Step:
-    """Solve the damped least-squares problem of the lanes ``on`` by QR of the scaled Jacobian.
+def _normal_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> _Step:
+    """Solve the damped normal equations, with as much damping as makes them positive definite."""
+    gradient = e.gradient + problem.ridge * at.params
+    added = problem.ridge + damping * scaling
+    delta, hessian = None, e.normal if e.bending is None else e.normal + e.bending
+    diagonal = np.arange(len(gradient))
+    while delta is None and damping < 1e25:
+        matrix = hessian.copy()
+        matrix[diagonal, diagonal] += problem.ridge + damping * scaling
+        delta = _solve_definite(matrix, -gradient)
+        if delta is None:
+            damping = max(INDEFINITE_GROWTH * damping, INDEFINITE)
+    if delta is None:
+        return _Step(np.zeros_like(gradient), 0.0, False, damping)
+    promised = 0.5 * float(delta @ (damping * scaling * delta - gradient))
+    return _Step(delta, promised, bool(np.isfinite(delta).all()), damping)
+
+
+def _qr_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> _Step:
+    """Solve the damped least-squares problem by QR of the scaled Jacobian.
 
     The second-order correction of the step (geodesic acceleration) has to be small beside it.
     """
-    scale = np.sqrt(state.scaling[on])
-    diagonal = np.eye(scale.shape[-1])
-    damped = np.sqrt(state.damping[on])[:, None, None] * diagonal
-    root = np.sqrt(state.ridge[on])
-    penalty = (root / scale)[:, :, None] * diagonal
-    stacked = np.concatenate([state.jacobian[on] / scale[:, None, :], penalty, damped], axis=1)
+    root, scale = np.sqrt(problem.share), np.sqrt(scaling)
+    jacobian = root[:, None] * problem.model.jacobian(at.state)
+    penalty = np.sqrt(problem.ridge)
+    damped = np.sqrt(damping) * np.eye(len(scale))
+    stacked = np.concatenate([jacobian / scale, np.diag(penalty / scale), damped])
     q, r = np.linalg.qr(stacked)
 
     def solve(residual: np.ndarray, pull: np.ndarray) -> np.ndarray:
-        right = np.concatenate([residual, pull, np.zeros_like(scale)], axis=1)
-        return -np.linalg.solve(r, np.swapaxes(q, 1, 2) @ right[..., None])[..., 0]
+        right = np.concatenate([residual, pull, np.zeros_like(scale)])
+        return -lapack.dtrtrs(r, q.T @ right)[0]
 
-    velocity = solve(state.residual[on], root * state.params[on])
+    residual = root * (at.fitted - problem.target)
+    velocity = solve(residual, penalty * at.params)
     delta = velocity / scale
-    bend = state.second_directional(delta, on)
-    known = np.isfinite(bend).all(axis=1)
-    bend[~known] = 0.0
-    acceleration = 0.5 * solve(bend, np.zeros_like(scale))
-    size = np.linalg.norm(velocity, axis=1)
-    allowed = known & (2.0 * np.linalg.norm(acceleration, axis=1) <= 0.75 * size)
-    return _Step(delta + acceleration / scale, state.promise(delta, on), allowed)
-
-
-class _Lanes:
-    """State of a batch: one lane a chain, arrays with the lane first."""
-
-    def __init__(self, objective: Objective, chains: list[Chain]):
-        self.objective, self.chains = objective, chains
-        self.data = objective.inputs, objective.target
-        self.kernels = kernels(objective.network, objective.loss)
-        lanes, k = len(chains), len(chains[0].start)
-        self.roots = roots(np.stack([chain.weights for chain in chains]))
-        self.target_norm = np.linalg.norm(self.roots * objective.target, axis=1)
-        self.position = np.zeros(lanes, dtype=int)
-        self.alive = np.ones(lanes, dtype=bool)
-        self.params = np.stack([chain.start for chain in chains]).astype(float)
-        self.ridge = np.stack([chain.alphas[0] * objective.penalised for chain in chains])
-        self.iterations = np.zeros(lanes, dtype=int)
-        self.damping = np.full(lanes, 1e-3)
-        self.growth = np.full(lanes, 2.0)
-        shape = (lanes, max(len(chain.alphas) for chain in chains))
-        self.traces = np.zeros((*shape, k))
-        self.records = np.zeros((*shape, 4))
-        self.residual, self.jacobian = self.evaluate(self.params)
-        self.gram = np.swapaxes(self.jacobian, 1, 2) @ self.jacobian
-        self.scaling = np.zeros((lanes, k))
-        self.gradient = np.zeros((lanes, k))
-        self.value = np.zeros(lanes)
-        self.refresh(np.arange(lanes))
-
-    def evaluate(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted residuals (lanes, n) and Jacobians (lanes, n, k)."""
-        residual, jacobian = self.kernels.residual_jacobian(params, *self.data, self.roots)
-        return np.array(residual), np.array(jacobian)
-
-    def bending(self, on: np.ndarray) -> np.ndarray:
-        """Exact Hessian less the Gauss-Newton matrix, for the lanes ``on``."""
-        inputs = self.objective.inputs
-        return np.asarray(self.kernels.bending(self.params, inputs, self.residual, self.roots))[on]
-
-    def second_directional(self, delta: np.ndarray, on: np.ndarray) -> np.ndarray:
-        """Second derivatives of the residuals along ``delta``, shape (l, n)."""
-        every = np.zeros_like(self.params)
-        every[on] = delta
-        inputs = self.objective.inputs
-        bend = self.kernels.second_directional(self.params, every, inputs, self.roots)
-        return np.array(bend)[on]
-
-    def promise(self, delta: np.ndarray, on: np.ndarray) -> np.ndarray:
-        """Decrease of the objective that the quadratic model promises for damped steps."""
-        damped = self.damping[on, None] * self.scaling[on] * delta
-        return 0.5 * (delta * (damped - self.gradient[on])).sum(axis=1)
-
-    def objective_at(self, residual: np.ndarray, params: np.ndarray) -> np.ndarray:
-        """Objective of every lane."""
-        return 0.5 * ((residual**2).sum(axis=1) + (self.ridge * params**2).sum(axis=1))
-
-    def refresh(self, on: np.ndarray) -> None:
-        """Recompute what follows from residual, Jacobian, parameters and penalty."""
-        ridge = self.ridge[on]
-        self.gradient[on] = (np.swapaxes(self.jacobian[on], 1, 2) @ self.residual[on][..., None])[
-            ..., 0
-        ] + ridge * self.params[on]
-        diagonal = np.diagonal(self.gram[on], axis1=1, axis2=2) + ridge
-        self.scaling[on] = np.maximum(
-            MEMORY * self.scaling[on], np.where(diagonal > 0, diagonal, 1e-300)
-        )
-        self.value[on] = self.objective_at(self.residual, self.params)[on]
-
-    def certificates(self) -> np.ndarray:
-        """Relative gradient norm of every lane (see ``kernels.relative_gradient``)."""
-        diagonal = np.diagonal(self.gram, axis1=1, axis2=2) + self.ridge
-        norms = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        size = np.maximum(np.sqrt(2.0 * self.value), 1e-8 * self.target_norm)
-        size = np.where(size > 0, size, 1.0)
-        return (np.abs(self.gradient) / norms).max(axis=1) / size
-
-    def accept(self, on: np.ndarray, params, residual, jacobian) -> None:
-        """Move the lanes ``on`` to the trial point."""
-        self.params[on] = params[on]
-        self.residual[on], self.jacobian[on] = residual[on], jacobian[on]
-        moved = self.jacobian[on]
-        self.gram[on] = np.swapaxes(moved, 1, 2) @ moved
-        self.refresh(on)
-
-    def finish_problem(self, lane: int, certificate: float) -> None:
-        """Record the lane's solution and set up its next problem."""
-        chain, at = self.chains[lane], self.position[lane]
-        penalty = 0.5 * self.objective.penalised @ self.params[lane] ** 2
-        loss = 0.5 * (self.residual[lane] ** 2).sum()
-        self.traces[lane, at] = self.params[lane]
-        self.records[lane, at] = loss, penalty, certificate, self.iterations[lane]
-        at += 1
-        if at == len(chain.alphas):
-            self.alive[lane] = False
-            return
-        self.position[lane], self.iterations[lane] = at, 0
-        self.ridge[lane] = chain.alphas[at] * self.objective.penalised
-        self.scaling[lane], self.damping[lane], self.growth[lane] = 0.0, 1e-3, 2.0
-        if chain.after[at] != at - 1:
-            self.params[lane] = (
-                self.traces[lane, chain.after[at]] if chain.after[at] >= 0 else chain.start
-            )
-            residual, jacobian = self.evaluate(self.params)
-            self.accept(np.array([lane]), self.params, residual, jacobian)
-        else:
-            self.refresh(np.array([lane]))
-
-    def result(self) -> list[Trace]:
-        """Traces in the order of the chains."""
-        traces = []
-        for lane, chain in enumerate(self.chains):
-            m = len(chain.alphas)
-            loss, penalty, certificate, iterations = self.records[lane, :m].T
-            params = self.traces[lane, :m]
-            traces.append(Trace(params, loss, penalty, certificate, iterations.astype(int)))
-        return traces
+    bend = np.asarray(problem.kernels.second_directional(at.params, delta, problem.inputs))
+    known = bool(np.isfinite(bend).all())
+    acceleration = 0.5 * solve(root * bend if known else 0.0 * root, np.zeros_like(scale))
+    small = 2.0 * np.linalg.norm(acceleration) <= 0.75 * np.linalg.norm(velocity)
+    gradient = e.gradient + problem.ridge * at.params
+    promised = 0.5 * float(delta @ (damping * scaling * delta - gradient))
+    return _Step(delta + acceleration / scale, promised, known and bool(small), damping)
 
 
 def levenberg_marquardt(
-    objective: Objective, chains: list[Chain], options: Options = FAST
+    objective: Objective, chains: list[Chain], options: Options, monitor: Monitor
 ) -> list[Trace]:
-    """Solve a batch of chains; all have the same length of data and parameters.
+    """Solve chains one after the other.
 
     Steps to points where the residuals are not finite are refused like steps uphill.
     """
-    regularised = all((chain.alphas > 0).all() for chain in chains) and objective.penalised.any()
-    step = _normal_step if regularised else _qr_step
     with double_precision(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        state = _Lanes(objective, chains)
-        while state.alive.any():
-            _iterate(state, step, options)
-        return state.result()
+        return [_solve_chain(objective, chain, options, monitor) for chain in chains]
 
 
-def _iterate(state: _Lanes, step, options: Options) -> None:
-    """One damped Gauss-Newton step of every living lane, then hand finished lanes on."""
-    on = np.flatnonzero(state.alive)
-    delta, promised, allowed = step(state, on)
-    trial = state.params.copy()
-    trial[on] += delta
-    residual, jacobian = state.evaluate(trial)
-    value = state.objective_at(residual, trial)[on]
-    usable = allowed & np.isfinite(value) & np.isfinite(jacobian[on]).all(axis=(1, 2))
-    gain = np.where(usable, state.value[on] - value, -np.inf)
-    ratio = gain / np.where(promised > 0, promised, 1e-300)
-    better = usable & (gain >= 0) & (promised > 0)
-    small = promised <= options.decrease * state.value[on]
-    state.iterations[on] += 1
+def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: Monitor) -> Trace:
+    regularised = bool((chain.alphas > 0).all() and objective.penalty.ridge.any())
+    plain = regularised or not objective.loss.least_squares
+    problem = _Problem(objective, chain.weights)
+    step = _normal_step if plain else _qr_step
+    found: list[np.ndarray] = []
+    records: list[tuple[float, float, float, int]] = []
+    objectives: list[float] = []
+    history = np.zeros(0)
+    for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
+        if chain.is_dead(position, objectives):
+            found.append(found[after])
+            records.append((np.inf, 0.0, np.inf, 0))
+            objectives.append(np.inf)
+            continue
+        problem.at(alpha)
+        start = np.array(chain.start if after < 0 else found[after], dtype=float)
+        limit = options.first if position == 0 else options.later
+        warm = position > 0 or options.warm
+        at, relative, values = _minimise(problem, start, step, warm, limit, options, monitor)
+        loss = float(problem.share @ problem.losses(at.fitted)[0])
+        penalty = objective.penalty.value(at.params)
+        found.append(at.params)
+        objectives.append(loss + alpha * penalty)
+        records.append((loss, penalty, relative, len(values) - 1))
+        history = np.array(values)
+        monitor.advance(1.0 / len(chain.alphas))
+    loss, penalty, relative, iterations = np.array(records).T
+    return Trace(np.array(found), loss, penalty, relative, iterations.astype(int), history)
 
-    state.accept(on[better], trial, residual, jacobian)
-    shrink = np.maximum(1.0 / 3.0, 1.0 - (2.0 * np.minimum(ratio, 1.0) - 1.0) ** 3)
-    state.damping[on] *= np.where(better, shrink, state.growth[on])
-    state.damping[on] = np.maximum(state.damping[on], 1e-16)
-    state.growth[on] = np.where(better, 2.0, 2.0 * state.growth[on])
 
-    certificates = state.certificates()
-    moved = np.abs(delta).max(axis=1) > 1e-15 * np.abs(state.params[on]).max(axis=1)
-    for place, lane in enumerate(on):
-        limit = options.first if state.position[lane] == 0 else options.later
-        done = (
-            certificates[lane] < options.gradient
-            or (better[place] and small[place])
-            or not moved[place]
-            or state.damping[lane] > 1e25
-            or state.iterations[lane] >= limit
-        )
-        if done:
-            state.finish_problem(int(lane), certificates[lane])
+def _minimise(
+    problem: _Problem, start: np.ndarray, step, warm: bool, limit: int, options: Options, monitor
+) -> tuple[_Point, float, list[float]]:
+    """Damped steps from ``start``: the last point, its certificate and the objectives."""
+    at = problem.point(start)
+    exact = warm and step is _normal_step
+    expansion = problem.expand(at, exact)
+    scaling = _scaling(problem, expansion, 0.0)
+    damping, growth = WARM if exact else COLD, 2.0
+    relative = problem.certificate(at, expansion)
+    history = [at.value]
+    while len(history) <= limit:
+        monitor.check()
+        delta, promised, allowed, damping = step(problem, at, expansion, scaling, damping)
+        trial = problem.point(at.params + delta)
+        gain = at.value - trial.value if allowed and np.isfinite(trial.value) else -np.inf
+        moved = np.abs(delta).max() > 1e-15 * np.abs(at.params).max()
+        better = gain >= 0 and promised > 0
+        if better:
+            small = promised <= options.decrease * at.value
+            ratio = gain / promised
+            exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
+            at = trial
+            expansion = problem.expand(at, exact)
+            scaling = _scaling(problem, expansion, scaling)
+            relative = problem.certificate(at, expansion)
+            damping *= max(1.0 / 3.0, 1.0 - (2.0 * min(ratio, 1.0) - 1.0) ** 3)
+            damping, growth = max(damping, 1e-16), 2.0
+            history.append(at.value)
+        else:
+            small = False
+            damping, growth = damping * growth, 2.0 * growth
+        if relative < options.gradient or small or not moved or damping > 1e25:
+            break
+    return at, relative, history
+
+
+def _scaling(problem: _Problem, expansion: _Expansion, before: np.ndarray | float) -> np.ndarray:
+    diagonal = np.diagonal(expansion.normal) + problem.ridge
+    return np.maximum(MEMORY * before, np.where(diagonal > 0, diagonal, 1e-300))
