@@ -92,9 +92,10 @@ def plot_selection(
     by_entry = np.lexsort((-size, first))
     lines, inside, first = norms.iloc[order].iloc[:, by_entry], inside[:, by_entry], first[by_entry]
     rows = max(lines.shape[1], 1)
-    fig = new_figure(fig, figsize or (7.2, 3.9 + 0.21 * rows))
+    # the labels at the ends of the lines need as much room as the rows below
+    share = (max(2.4, 0.17 * rows), 0.3 + 0.21 * rows)
+    fig = new_figure(fig, figsize or (7.2, 1.2 + sum(share)))
     narrow = width_of(fig) < 5
-    share = (max(2.4, 0.155 * rows), 0.3 + 0.21 * rows)
     top, bottom = fig.subplots(2, 1, sharex=True, height_ratios=share)
     styles = [SERIES[j % len(SERIES)] for j in range(lines.shape[1])]
     _norms(top, place, x, lines, first, styles)
