@@ -9,10 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 SLICE = 2**15
 """Rows that are looked at together."""
+
+ALIGNED = 64
+"""Bytes at whose multiples XLA wants arrays to start."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +27,8 @@ class Rows:
     Parameters
     ----------
     base : ndarray of shape (n, d)
-        Every column once.
+        Every column once; best in single precision and made by :func:`empty`, since it is then
+        trained on as it is.
     columns : ndarray of int of shape (r,)
         Position in ``base`` of each column.
     """
@@ -38,7 +44,7 @@ class Rows:
         unique, columns = equal_columns(
             inputs[at : at + SLICE] for at in range(0, len(inputs), SLICE)
         )
-        base = np.empty((len(inputs), len(unique)), dtype)
+        base = empty(len(inputs), len(unique), dtype)
         for at in range(0, len(inputs), SLICE):
             base[at : at + SLICE] = inputs[at : at + SLICE, unique]
         return cls(base, columns)
@@ -57,6 +63,14 @@ class Rows:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.base[:, self.columns], dtype)
+
+
+def empty(n_rows: int, n_columns: int, dtype: Any = np.float32) -> np.ndarray:
+    """A matrix to be filled that starts where JAX can use it without a copy."""
+    size = n_rows * n_columns * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNED, np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    return memory[start : start + size].view(dtype).reshape(n_rows, n_columns)
 
 
 def equal_columns(blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -86,3 +100,16 @@ def _first_equal(block: np.ndarray, column: int) -> int:
     head = block[:64]
     alike = np.flatnonzero((head == head[:, [column]]).all(axis=0))
     return int(alike[0]) if len(alike) else column
+
+
+def take(base: jax.Array, columns: tuple[int, ...]) -> jax.Array:
+    """Columns by slices of neighbours, which is faster than by numbers."""
+    runs: list[list[int]] = []
+    for column in columns:
+        if runs and column == runs[-1][1]:
+            runs[-1][1] += 1
+        else:
+            runs.append([column, column + 1])
+    if not runs:
+        return base[:, :0]
+    return jnp.concatenate([base[:, start:stop] for start, stop in runs], axis=1)

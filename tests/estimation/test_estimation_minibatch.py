@@ -300,6 +300,7 @@ def test_columns_that_are_the_same_are_kept_once():
     x = g.standard_normal((100, 3))
     full = np.column_stack([np.ones(100), x, x[:, [0, 2]]])
     rows = Rows.of(full, float)
+    assert rows.base.ctypes.data % 64 == 0
     assert rows.base.shape == (100, 4) and rows.columns.tolist() == [0, 1, 2, 3, 1, 3]
     np.testing.assert_array_equal(np.asarray(rows), full)
     np.testing.assert_array_equal(rows[5:9], full[5:9])
@@ -329,6 +330,18 @@ def test_certificate_from_blocks_equals_the_one_from_all_rows(width):
         objective.network, objective.loss, objective.penalty, blocks, 120, start, 0.2, width
     )
     assert found == pytest.approx(certificate(objective, start, weights, 0.2), rel=1e-10)
+
+
+def test_certificate_of_many_rows_is_near_that_of_all(monkeypatch):
+    objective, weights, start = problem(n=20_000)
+    blocks = [(Rows.of(objective.inputs), objective.target, weights)]
+    arguments = objective.network, objective.loss, objective.penalty, blocks, 20_000, start, 0.2
+    exact = certificate(objective, start, weights, 0.2)
+    monkeypatch.setattr(blockwise, "DOUBLE", 5000)
+    monkeypatch.setattr(blockwise, "SCALED_BY", 2000)
+    loss, penalty, relative = blockwise.certificate(*arguments)
+    assert (loss, penalty) == pytest.approx(exact[:2], rel=1e-5)
+    assert relative == pytest.approx(exact[2], abs=0.03)
 
 
 # -- what the options do --------------------------------------------------------------------------

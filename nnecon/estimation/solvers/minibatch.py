@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.estimation.blockwise import BLOCK, certificate
+from nnecon.estimation.blockwise import BLOCK, DOUBLE, certificate, single_precision
 from nnecon.estimation.estimate import Solver
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
@@ -32,7 +32,6 @@ from nnecon.estimation.solvers.minibatch_steps import (
     check,
     compiled,
     loss_on,
-    single_precision,
 )
 from nnecon.estimation.solvers.training_course import Trained, hold_out_size, train
 from nnecon.estimation.training import Training
@@ -80,7 +79,7 @@ class Minibatch:
             columns = tuple(rows.columns.tolist())
             steps = compiled(objective.network, objective.loss, columns, self.training)
             return [
-                _ChainTraining(self, objective, chain, steps, base, target).trace(monitor)
+                _ChainTraining(self, objective, chain, steps, rows, base, target).trace(monitor)
                 for chain in chains
             ]
 
@@ -94,11 +93,13 @@ class _ChainTraining:
         objective: Objective,
         chain: Chain,
         steps: Steps,
+        rows: Rows,
         base: jax.Array,
         target: jax.Array,
     ) -> None:
         self.training, self.objective, self.chain = solver.training, objective, chain
         self.steps = steps
+        self.inputs = objective.inputs if len(rows) <= DOUBLE else rows
         sampled = np.flatnonzero(chain.weights > 0).astype(np.int32)
         if not len(sampled):
             raise SpecificationError("All weights are zero; there is no row to train on.")
@@ -118,7 +119,7 @@ class _ChainTraining:
         objective, chain = self.objective, self.chain
         found: list[Trained] = []
         records = []
-        blocks = [(objective.inputs, objective.target, chain.weights)]
+        blocks = [(self.inputs, objective.target, chain.weights)]
         for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
             start = chain.start if after < 0 else found[after].params
             inside = chain.start if after < 0 else found[after].inside

@@ -16,6 +16,7 @@ import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.losses import Loss
+from nnecon.estimation.rows import take
 from nnecon.estimation.training import Training
 from nnecon.exceptions import SpecificationError
 from nnecon.nets import Dense, Network
@@ -23,11 +24,6 @@ from nnecon.nets.training_pass import Moments, Passed, TrainingPass
 
 FORGET = 0.9
 """Share of the running moments of batch normalisation that a batch leaves as they are."""
-
-
-def single_precision():
-    """Context in which JAX computes in float32; the user's own setting is untouched."""
-    return jax.enable_x64(False)
 
 
 class Data(NamedTuple):
@@ -173,7 +169,7 @@ def _compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: 
     def mean_loss(params, data, index, count):
         def add(at, sums):
             base, target, weights, _ = batch(data, index[at])
-            rows = _take(base, columns)
+            rows = take(base, columns)
             lost = jnp.sum(weights * loss.value(target, values(params, rows)))
             return sums[0] + lost, sums[1] + jnp.sum(weights)
 
@@ -207,12 +203,12 @@ def _rows_of(columns: tuple[int, ...], n_linear: int, training: Training) -> Cal
     linear, inputs = columns[:n_linear], columns[n_linear:]
 
     def rows_of(base, target, key, noise):
-        part, varied = _take(base, inputs), {}
+        part, varied = take(base, inputs), {}
         if training.augment is not None:
             part, target = training.augmented(part, target, jax.random.fold_in(key, 2**16))
             varied = {column: part[:, at] for at, column in enumerate(inputs)}
         if not varied:
-            head = _take(base, linear)
+            head = take(base, linear)
         else:
             head = jnp.stack([varied.get(at, base[:, at]) for at in linear], axis=1)
         if training.noise:
@@ -221,19 +217,6 @@ def _rows_of(columns: tuple[int, ...], n_linear: int, training: Training) -> Cal
         return jnp.concatenate([head, part], axis=1), target
 
     return rows_of
-
-
-def _take(base: jax.Array, columns: tuple[int, ...]) -> jax.Array:
-    """Columns by slices of neighbours, which is faster than by numbers."""
-    runs: list[list[int]] = []
-    for column in columns:
-        if runs and column == runs[-1][1]:
-            runs[-1][1] += 1
-        else:
-            runs.append([column, column + 1])
-    if not runs:
-        return base[:, :0]
-    return jnp.concatenate([base[:, start:stop] for start, stop in runs], axis=1)
 
 
 def batches(numbers: np.ndarray, width: int, capacity: int) -> tuple[np.ndarray, int]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.estimation.blockwise import Block, certificate
+from nnecon.estimation.blockwise import Block, certificate, single_precision
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.losses import Loss
 from nnecon.estimation.penalties import Penalty
@@ -27,7 +27,6 @@ from nnecon.estimation.solvers.minibatch_steps import (
     check,
     compiled,
     loss_on,
-    single_precision,
 )
 from nnecon.estimation.solvers.training_course import hold_out_size, train
 from nnecon.estimation.training import Training
