@@ -14,6 +14,7 @@ from nnecon.estimation.kernels import CERTIFIED, certificate
 from nnecon.estimation.problem import FAST, PATIENT, Chain, Objective, Options, Solution, Trace
 from nnecon.estimation.solvers.lbfgs import lbfgs
 from nnecon.estimation.solvers.levenberg_marquardt import levenberg_marquardt
+from nnecon.estimation.solvers.proximal import proximal
 from nnecon.exceptions import SpecificationError
 
 LANES = 8
@@ -58,21 +59,23 @@ class Solver:
 
 
 SOLVERS = {
-    "lm": Solver("Levenberg-Marquardt", levenberg_marquardt, LANES),
+    "lm": Solver("Levenberg-Marquardt", levenberg_marquardt, 1),
     "lbfgs": Solver("L-BFGS", lbfgs, 1),
+    "prox": Solver("proximal Gauss-Newton", proximal, 1, smooth=False),
 }
 
 
-def choose_solver(method: str, n_obs: int, n_params: int) -> Solver:
-    """Solver for a method's name; ``"auto"`` takes second-order steps unless they grow too large.
+def choose_solver(method: str, n_obs: int, n_params: int, *, smooth: bool = True) -> Solver:
+    """Solver for a method's name.
 
-    A Levenberg-Marquardt step costs about ``n k^2`` operations and ``n k`` numbers.
+    ``"auto"`` takes proximal steps for penalties that set parameters to zero, and second-order
+    steps unless they grow too large: one costs about ``n k^2`` operations.
     """
     if method == "auto":
         small = n_params <= 600 and n_obs * n_params <= 5_000_000
-        method = "lm" if small else "lbfgs"
+        method = "prox" if not smooth else "lm" if small else "lbfgs"
     if method not in SOLVERS:
-        known = ", ".join(repr(name) for name in ["auto", *SOLVERS])
+        known = ", ".join(repr(name) for name in ["auto", *SOLVERS, "adam", "sgd"])
         raise SpecificationError(f"method={method!r} is not known; choose one of {known}.")
     return SOLVERS[method]
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.losses import Loss, Squared
 from nnecon.estimation.problem import Objective
 from nnecon.nets import Network
@@ -64,14 +65,14 @@ def kernels(network: Network, loss: Loss) -> Kernels:
         return jax.jvp(slope, (zero,), (jnp.ones_like(zero),))[1]
 
     return Kernels(
-        fitted=jax.jit(values),
-        fitted_many=jax.jit(jax.vmap(values, in_axes=(0, None))),
-        value_slope_curvature=jax.jit(value_slope_curvature),
-        jacobian=jax.jit(gradients),
-        value_gradient=jax.jit(jax.value_and_grad(mean_loss)),
-        bending=jax.jit(network.curvature),
-        second_directional=jax.jit(second_directional),
-        gauss_newton_diagonal=jax.jit(gauss_newton_diagonal),
+        fitted=cached_jit(values),
+        fitted_many=cached_jit(jax.vmap(values, in_axes=(0, None))),
+        value_slope_curvature=cached_jit(value_slope_curvature),
+        jacobian=cached_jit(gradients),
+        value_gradient=cached_jit(jax.value_and_grad(mean_loss)),
+        bending=cached_jit(network.curvature),
+        second_directional=cached_jit(second_directional),
+        gauss_newton_diagonal=cached_jit(gauss_newton_diagonal),
     )
 
 
@@ -158,7 +159,7 @@ def certificate(
     violation = objective.penalty.violation(gradient + ridge * params, params, strength)
     relative = relative_gradient(
         np.where(free, violation, 0.0),
-        np.sqrt(diagonal + ridge),
+        np.sqrt(diagonal + ridge + strength * objective.penalty.kinks.bend(params)),
         float(loss) + strength * penalty,
         float(np.sqrt(share @ objective.target**2)),
     )

@@ -5,6 +5,7 @@ Each gives the value :math:`\ell(y, f)` and its first two derivatives by the fit
 Gauss-Newton matrix (Schraudolph, 2002).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Loss(Protocol):
+class Loss(Hashable, Protocol):
     """A convex, twice differentiable loss of one observation; hashable, without arrays."""
 
     name: str

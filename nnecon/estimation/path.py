@@ -10,6 +10,7 @@ neighbour's bound is lower, the problem is solved again from the neighbour.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +26,14 @@ TRIAL = Options(gradient=1e-6, decrease=1e-8, first=40, later=40, warm=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 
-FIRST = 0.6
+FIRST = 0.5
 """Where along the grid the starts compete."""
 
 KEPT = 2
 """Starts of which the whole path is followed."""
+
+NEAR = 8
+"""Penalties along which the first network alive is followed."""
 
 IMPROVEMENT = 1e-8
 """Relative difference of objectives under which two minima count as the same."""
@@ -76,32 +80,40 @@ def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return baseline + starts
 
 
-def live_alpha(
+class Live(NamedTuple):
+    """Largest penalty at which a network beats the classical model, and that network (k,)."""
+
+    alpha: float
+    params: np.ndarray
+
+
+def find_live(
     objective: Objective,
     weights: np.ndarray,
     baseline: Baselines,
     starts: np.ndarray,
     solver: Solver,
     execution: Execution = LOCAL,
-) -> float:
-    r"""Largest penalty at which the best network found beats the classical model.
+) -> Live:
+    r"""Find where the network comes alive.
 
-    It is :math:`\max_\theta (L_0 - L(\theta)) / P(\theta)`, found by Dinkelbach's (1967)
+    The penalty is :math:`\max_\theta (L_0 - L(\theta)) / P(\theta)`, found by Dinkelbach's (1967)
     iteration: solve at the current ratio, then update the ratio.
     """
     base = float(baseline.loss[0])
     fresh = list(start_from(baseline.params[0], starts))
-    live, alpha, points = 0.0, 0.02 * base, fresh
+    live, alpha, points = Live(0.0, baseline.params[0]), 0.02 * base, fresh
     for _ in range(8):
         chains = [Chain.single(weights, point, alpha) for point in points]
         traces = estimate(objective, chains, solver, FAST, execution)
         gains = [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
-        found = max(gains)
-        if found <= live * 1.001:
+        place = int(np.argmax(gains))
+        if gains[place] <= live.alpha * 1.001:
             break
-        live, alpha = found, found
+        live = Live(float(gains[place]), traces[place].params[0])
+        alpha = live.alpha
         points = [trace.params[0] for trace in traces] + fresh
-    return max(live, 1e-3 * base)
+    return live._replace(alpha=max(live.alpha, 1e-3 * base))
 
 
 def alpha_grid(live: float, noise: float, n_obs: int, size: int) -> np.ndarray:
@@ -152,10 +164,36 @@ def trace_paths(
     ]
     followed = estimate(objective, chains, solver, FAST, execution)
     fields = _stack(followed, np.argsort(order), (len(weights), kept))
-    paths = _best(fields, alphas, baselines)
+    paths = best_of(fields, alphas, baselines)
     for _ in range(2):
-        paths = _repair(objective, weights, paths, solver, execution)
+        paths = repair(objective, weights, paths, solver, execution)
     return paths
+
+
+def join_network(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    paths: Paths,
+    live: Live,
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> Paths:
+    """Let the network that is alive first compete along every path, from its penalty down."""
+    below = np.flatnonzero(paths.alphas <= live.alpha)[:NEAR]
+    if not len(below):
+        return paths
+    after = np.arange(-1, len(below) - 1)
+    chains = [Chain(w, live.params, paths.alphas[below], after) for w in weights]
+    traces = estimate(objective, chains, solver, FAST, execution)
+    own = [paths.params, paths.loss, paths.penalty, paths.iterations]
+    fields = []
+    for values, name in zip(own, ("params", "loss", "penalty", "iterations"), strict=True):
+        other = values.copy()
+        other[:, below] = np.stack([getattr(trace, name) for trace in traces])
+        fields.append(np.stack([values, other], axis=1))
+    joined = best_of(fields, paths.alphas, baselines)
+    return repair(objective, weights, joined, solver, execution)
 
 
 def without_penalty(
@@ -187,7 +225,8 @@ def _stack(traces: Sequence[Trace], order: np.ndarray, shape: tuple[int, int]) -
     return fields
 
 
-def _best(fields: list[np.ndarray], alphas: np.ndarray, baselines: Baselines) -> Paths:
+def best_of(fields: list[np.ndarray], alphas: np.ndarray, baselines: Baselines) -> Paths:
+    """Paths of the least objectives among ``fields`` (s, candidates, m, ...) and the baselines."""
     params, loss, penalty, iterations = fields
     value = loss + alphas * penalty
     value = np.where(np.isfinite(value), value, np.inf)
@@ -205,7 +244,7 @@ def _best(fields: list[np.ndarray], alphas: np.ndarray, baselines: Baselines) ->
     )
 
 
-def _repair(
+def repair(
     objective: Objective, weights: np.ndarray, paths: Paths, solver: Solver, execution: Execution
 ) -> Paths:
     """Solve again, from the neighbour that proves it, where the objective is not concave."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
-from nnecon.estimation.path import Baselines, Paths, _best, _repair, start_from
+from nnecon.estimation.path import Baselines, Paths, best_of, repair, start_from
 from nnecon.estimation.problem import FAST, Chain, Objective, Trace
 
 FIRST = (0.6, 1.0)
@@ -50,9 +50,11 @@ def trace_sparse_paths(
         _follow(objective, weights, baselines, alphas, starts, solver, execution, first)
         for first in sorted({int(place * (len(alphas) - 1)) for place in FIRST})
     ]
-    paths = _best([np.concatenate(a, axis=1) for a in zip(*visits, strict=True)], alphas, baselines)
+    paths = best_of(
+        [np.concatenate(a, axis=1) for a in zip(*visits, strict=True)], alphas, baselines
+    )
     for _ in range(2):
-        paths = _repair(objective, weights, paths, solver, execution)
+        paths = repair(objective, weights, paths, solver, execution)
     return paths
 
 

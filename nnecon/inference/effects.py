@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.kernels import double_precision
 from nnecon.nets import Network
 
@@ -41,11 +42,11 @@ def _means(network: Network) -> _Means:
         return level(params, rows, weights) - level(params, reference, weights)
 
     return _Means(
-        slope=jax.jit(jax.value_and_grad(slope)),
-        level=jax.jit(jax.value_and_grad(level)),
-        slope_value=jax.jit(slope),
-        change_value=jax.jit(change_value),
-        rows=jax.jit(jax.vmap(jax.value_and_grad(network.apply), in_axes=(None, 0))),
+        slope=cached_jit(jax.value_and_grad(slope)),
+        level=cached_jit(jax.value_and_grad(level)),
+        slope_value=cached_jit(slope),
+        change_value=cached_jit(change_value),
+        rows=cached_jit(jax.vmap(jax.value_and_grad(network.apply), in_axes=(None, 0))),
     )
 
 

@@ -9,9 +9,16 @@ import numpy as np
 from nnecon.data.design import Design
 from nnecon.data.identification import check_rank
 from nnecon.data.scaling import Scaling
+from nnecon.data.variables import columns_by_variable
 from nnecon.estimation.estimate import certify
 from nnecon.estimation.kernels import certificate, fitted
-from nnecon.estimation.penalties import Ridge
+from nnecon.estimation.penalties import (
+    ElasticNet,
+    GroupLasso,
+    Penalty,
+    Ridge,
+    input_groups,
+)
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.base import Model
@@ -20,7 +27,10 @@ from nnecon.nets import Dense, Network
 from nnecon.results.base import CovarianceSpec, Estimate
 
 FIT_ARGUMENTS = frozenset(
-    {"alpha", "alphas", "cv", "groups", "n_starts", "method", "rng", "cov_type", "cov_kwds"}
+    {
+        *("alpha", "alphas", "L1_wt", "group_inputs", "cv", "groups", "n_starts", "ensemble"),
+        *("method", "rng", "cov_type", "cov_kwds", "use_t", "progress", "executor", "checkpoint"),
+    }
 )
 
 
@@ -192,9 +202,17 @@ class FeedForward(Model):
         columns, _ = self.design.exog_for(exog)
         return scaling.restore(fitted(self.network, standardised, scaling.rows(columns)))
 
-    def _objective(self) -> tuple[Objective, Scaling]:
-        scaling = self.scaling
-        penalty = Ridge(self.network.neural.astype(float))
+    def _objective(
+        self, L1_wt: float = 0.0, group_inputs: bool = False
+    ) -> tuple[Objective, Scaling]:
+        scaling, network = self.scaling, self.network
+        penalty: Penalty = Ridge(network.penalised)
+        if L1_wt and group_inputs and isinstance(network, Dense):
+            variables = columns_by_variable(self.design)
+            groups = input_groups(network, variables, scaling.inputs).values()
+            penalty = GroupLasso(network.penalised, L1_wt, tuple(groups))
+        elif L1_wt:
+            penalty = ElasticNet(network.penalised, L1_wt)
         rows, target = scaling.rows(self.exog), scaling.target(self.endog)
         return Objective(self.network, rows, target, penalty), scaling
 

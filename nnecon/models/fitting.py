@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Folds
-from nnecon.exceptions import SpecificationError
+from nnecon.estimation.sparse_path import trace_sparse_paths
 from nnecon.inference.covariance import bread, penalised_moments
 from nnecon.inference.effects import changes_along, slopes_along
 from nnecon.results.path import (
@@ -46,55 +45,34 @@ EXACT_FIT = 1e-20
 """Half the mean squared residual, relative to the variance, at which a fit counts as exact."""
 
 
-def read_alpha(alpha: float | str) -> float | str:
-    """Check the penalty of ``fit``: a number from 0 to infinity, ``"cv"`` or ``"1se"``."""
-    if isinstance(alpha, str) and alpha in ("cv", "1se"):
-        return alpha
-    if not isinstance(alpha, Real) or isinstance(alpha, bool) or not alpha >= 0:
-        raise SpecificationError(
-            f"alpha={alpha!r}: give a penalty from 0 to inf (inf is the classical model), "
-            "'cv' for the least cross-validated error or '1se' for the one-standard-error rule."
-        )
-    return float(alpha)
-
-
-def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
-    """Check the grid of ``fit``: how many penalties, or the penalties."""
-    if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool) and alphas >= 1:
-        return int(alphas)
-    try:
-        given = np.asarray(alphas, dtype=float)
-    except (TypeError, ValueError):
-        given = np.zeros(())
-    grid = np.unique(given[~np.isposinf(given)])[::-1]
-    if given.ndim != 1 or not len(grid) or not (grid > 0).all():
-        raise SpecificationError(
-            f"alphas={alphas!r}: give the number of penalties, or the penalties themselves, "
-            "all positive."
-        )
-    return grid
-
-
-def trace(
-    job: Job, alpha: float | str, alphas: int | np.ndarray
-) -> tuple[list[Solution], RegularizationPath, CrossValidation | None, float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
     """Solutions along the path, its description, cross-validation, and the chosen penalty."""
+
+    solutions: list[Solution]
+    path: RegularizationPath
+    cv: CrossValidation | None
+    chosen: float
+
+    @property
+    def solution(self) -> Solution:
+        """The one at the chosen penalty."""
+        return next(s for s in self.solutions if s.alpha == self.chosen)
+
+
+def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
+    """Estimate the path of a job and choose a penalty."""
     weights = job.weights[None]
     if job.folds is not None:
         weights = np.concatenate([weights, job.weights * job.folds.train])
     classical = paths.Baselines.solve(job.objective, weights)
-    grid = _grid(job, classical, alpha, alphas)
+    grid, live = _grid(job, classical, alpha, alphas)
     chain = Chain.single(job.weights, classical.params[0], np.inf)
     solutions = [certify(job.objective, chain.start, chain, "weighted least squares", 1)]
     jumps = np.zeros(1, dtype=bool)
     fold_params = classical.params[1:, None]
     if len(grid):
-        positive = grid[grid > 0]
-        best = paths.trace_paths(
-            job.objective, weights, classical, positive, job.starts, job.solver, job.execution
-        )
-        if len(positive) < len(grid):
-            best = paths.without_penalty(job.objective, weights, best, job.solver, job.execution)
+        best = _follow(job, weights, classical, grid, live)
         found = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
         solutions, jumps = paths.connect(
             job.objective, job.weights, [*solutions, *found], job.solver, job.execution
@@ -112,28 +90,50 @@ def trace(
     if scores is not None:
         cv = scores.cross_validation(job, ladder, int(np.flatnonzero(ladder == chosen)[0]))
     described = _describe(job, solutions, jumps, scores, alpha_min, alpha_1se)
-    return solutions, described, cv, chosen
+    return Traced(solutions, described, cv, chosen)
 
 
 def _grid(
     job: Job, classical: paths.Baselines, alpha: float | str, alphas: int | np.ndarray
-) -> np.ndarray:
-    """Penalties of the path, the given one among them: what is found there does not depend on
-    whether it was given or chosen.
+) -> tuple[np.ndarray, paths.Live | None]:
+    """Penalties of the path, and the network that is alive first where it was looked for.
+
+    A given penalty is among them: what is found there does not depend on whether it was given or
+    chosen.
     """
     if not job.objective.penalised.any() or alpha == np.inf:
-        return np.zeros(0)
+        return np.zeros(0), None
     if classical.loss[0] <= EXACT_FIT:
         # the linear model fits up to rounding error, and a network could only fit that
-        return np.zeros(0)
+        return np.zeros(0), None
+    live = None
     if isinstance(alphas, int):
-        live = paths.live_alpha(
+        live = paths.find_live(
             job.objective, job.weights, classical, job.starts, job.solver, job.execution
         )
         noise = 2.0 * float(classical.loss[0])
-        alphas = paths.alpha_grid(live, noise, len(job.weights), alphas)
+        alphas = paths.alpha_grid(live.alpha, noise, len(job.weights), alphas)
     given = [alpha] if isinstance(alpha, float) else []
-    return np.unique([*alphas, *given])[::-1]
+    return np.unique([*alphas, *given])[::-1], live
+
+
+def _follow(
+    job: Job,
+    weights: np.ndarray,
+    classical: paths.Baselines,
+    grid: np.ndarray,
+    live: paths.Live | None,
+) -> paths.Paths:
+    """Best solutions along the grid for the sample and every fold."""
+    positive = grid[grid > 0]
+    given = job.objective, weights, classical
+    tracer = paths.trace_paths if job.objective.penalty.smooth else trace_sparse_paths
+    best = tracer(*given, positive, job.starts, job.solver, job.execution)
+    if live is not None:
+        best = paths.join_network(*given, best, live, job.solver, job.execution)
+    if len(positive) < len(grid):
+        best = paths.without_penalty(job.objective, weights, best, job.solver, job.execution)
+    return best
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,21 +2,26 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from nnecon import baselines
 from nnecon.data.design import Design
-from nnecon.estimation.estimate import Solver, choose_solver, solve
+from nnecon.estimation.estimate import Solver, solve
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.problem import Chain, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
+from nnecon.estimation.training import Training
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
 from nnecon.inference.covariance import automatic_lags
 from nnecon.models.feedforward import FeedForward
-from nnecon.models.fitting import Job, read_alpha, read_alphas, trace
+from nnecon.models.fitting import Job, trace
+from nnecon.models.progress import progress_bar
+from nnecon.models.settings import Settings
 from nnecon.nets import Dense
 from nnecon.results.base import CovarianceSpec, Estimate
 from nnecon.results.path import RegularizationPath
@@ -32,9 +37,10 @@ class NeuralRegression(FeedForward):
         h_1 = g(b_1 + W_1 x), \; h_l = g(b_l + W_l h_{l-1}) .
 
     The linear part is not penalised; the network is, by
-    :math:`\alpha \tfrac12 \sum_j \theta_j^2` on standardised data, biases included, beside half
-    the weighted mean of squared residuals. At ``alpha=inf`` the estimate is OLS (WLS with
-    weights), and a regularisation path leads from there to the full network.
+    :math:`\alpha \tfrac12 \sum_j d_j \theta_j^2` on standardised data (:math:`d_j` is 1 for
+    weights and .01 for hidden biases), beside half the weighted mean of squared residuals. At
+    ``alpha=inf`` the estimate is OLS (WLS with weights), and a regularisation path leads from there
+    to the full network.
 
     Parameters
     ----------
@@ -126,27 +132,40 @@ class NeuralRegression(FeedForward):
         alpha: float | str = "cv",
         alphas: int | Sequence[float] = 30,
         *,
+        L1_wt: float = 0.0,
+        group_inputs: bool = False,
         cv: int | Splitter | None = None,
         groups: Any = None,
         n_starts: int = 8,
-        method: str = "auto",
+        ensemble: int = 1,
+        method: str | Training = "auto",
         rng: int | np.random.Generator = 0,
         cov_type: str | None = None,
         cov_kwds: Mapping[str, Any] | None = None,
         use_t: bool | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
+        executor: Executor | None = None,
+        checkpoint: str | Path | None = None,
     ) -> NeuralRegressionResults:
         """Estimate.
 
         Parameters
         ----------
-        alpha : float or {"cv", "1se"}
-            Penalty of the network, or how to choose it: the least cross-validated error, or the
-            largest penalty within one standard error of it. ``inf`` is OLS.
+        alpha : float or {"cv", "1se", "evidence"}
+            Penalty of the network, or how to choose it: the least cross-validated error, the
+            largest penalty within one standard error of it, or the largest marginal likelihood
+            (MacKay, 1992), which needs no folds. ``inf`` is OLS.
         alphas : int or sequence of float
             Penalties of the path, or how many; the grid then begins where the network first
             beats the classical model. A number given as ``alpha`` joins them: its estimate is the
             one that the path finds there.
+        L1_wt : float
+            Share of the penalty, from 0 to 1, that sets parameters to zero exactly: absolute
+            values of single weights (Zou and Hastie, 2005), or with ``group_inputs`` norms.
+        group_inputs : bool
+            Whether the L1 share falls on the norm of all weights that leave one variable, so that
+            variables enter the network or stay out as a whole (Yuan and Lin, 2006); see
+            ``results.selection``.
         cv : int or scikit-learn splitter, optional
             Folds. By default five: expanding windows for time series, whole groups where there
             are ``groups``, shuffled otherwise. With a number as ``alpha`` there are no folds
@@ -155,9 +174,14 @@ class NeuralRegression(FeedForward):
             One label a row (or a column's name): keeps groups together in folds and clusters the
             covariance.
         n_starts : int
-            Random starts of the network; the best counts at each penalty.
-        method : {"auto", "lm", "lbfgs"}
-            Levenberg-Marquardt, L-BFGS, or the first where its matrices stay small.
+            Random starts of the network. They compete at one penalty; the best are followed along
+            the path, and the best of these counts at each penalty.
+        ensemble : int
+            Networks, from the best starts at the chosen penalty, whose mean is the estimate;
+            standard errors and intervals then include the spread between them.
+        method : {"auto", "lm", "lbfgs", "prox", "adam", "sgd"}, nnecon.Adam or nnecon.SGD
+            Levenberg-Marquardt, L-BFGS, proximal Gauss-Newton for ``L1_wt > 0``, or mini-batches;
+            "auto" chooses by the size of the problem and the penalty.
         rng : int or numpy.random.Generator
             Seed of starts and shuffled folds; the same number gives the same estimate.
         cov_type : str, optional
@@ -167,74 +191,72 @@ class NeuralRegression(FeedForward):
             Options of the covariance, as in statsmodels.
         use_t : bool, optional
             t instead of normal distribution; by default for "nonrobust" only.
-        progress : bool
-            Show a progress bar.
+        progress : bool, optional
+            Whether to show a progress bar; by default after two seconds, in a terminal.
+        executor : concurrent.futures.Executor, optional
+            Runs the problems instead of this process's threads: ``ProcessPoolExecutor()``, Dask's
+            ``Client.get_executor()``, ``MPIPoolExecutor()``. The numbers are the same.
+        checkpoint : str or Path, optional
+            Folder in which finished problems are kept, so that a fit that was stopped continues
+            where it was.
 
         Returns
         -------
         NeuralRegressionResults
         """
-        rule, grid = read_alpha(alpha), read_alphas(alphas)
-        whole = isinstance(n_starts, int | np.integer) and not isinstance(n_starts, bool)
-        if not whole or n_starts < 1:
-            raise SpecificationError(f"n_starts={n_starts!r}: give a whole number of at least 1.")
-        solver = choose_solver(method, len(self.endog), self.network.n_params)
+        settings = Settings.check(
+            alpha, alphas, L1_wt, group_inputs, n_starts, ensemble, method, rng
+        )
+        solver = settings.solver(
+            len(self.endog), self.network.n_params, time_series=self.is_time_series
+        )
         labels = None if groups is None else self.design.align(groups, "groups")
         spec = self._cov_spec(cov_type, cov_kwds, use_t, labels)
-        # streams of their own, so that the folds do not depend on the network
-        for_starts, for_folds = _generator(rng).spawn(2)
+        execution = Execution.check(executor, checkpoint)
         if not isinstance(self.network, Dense):
-            return self._fit_custom(rule, cv, solver, spec, self._baseline(spec))
+            return self._fit_custom(settings, cv, solver, spec, execution)
         self._check_sample()
         baseline = self._baseline(spec)
-        if not self.has_network and cv is None:
-            rule = np.inf
-        starts = np.stack([self.network.init(for_starts) for _ in range(n_starts)])
+        rule = settings.alpha if self.has_network or cv is not None else np.inf
         folds = None
-        if isinstance(rule, str) or cv is not None:
+        if rule in ("cv", "1se") or cv is not None:
             folds = make_folds(
                 cv,
                 self.exog,
                 self.endog,
                 time_series=self.is_time_series,
                 groups=labels,
-                rng=for_folds,
+                rng=settings.for_folds,
             )
-        objective, scaling = self._objective()
-        with tqdm(desc="Estimating", unit="chain", disable=not progress, leave=False) as bar:
-
-            def report(done: float, total: int) -> None:
-                bar.total = total
-                bar.update(round(done) - bar.n)
-
+        starts = [self.network.init(settings.for_starts) for _ in range(settings.n_starts)]
+        objective, scaling = self._objective(settings.L1_wt, settings.group_inputs)
+        with progress_bar(progress) as report:
             job = Job(
                 self.design,
                 objective,
                 scaling,
                 self.user_units(scaling),
                 self.weights,
-                starts,
+                np.stack(starts),
                 solver,
                 folds,
-                Execution.check(progress=report),
+                replace(execution, progress=report),
             )
-            solutions, path, scores, chosen = trace(job, rule, grid)
-        solution = next(s for s in solutions if s.alpha == chosen)
-        self._warn(solution, path, rule)
-        names = {"cv": "cross-validation", "1se": "one-standard-error rule"}
-        seed = f"rng={rng}" if isinstance(rng, int | np.integer) else "rng given"
-        facts = {"alpha": rule, "n_starts": int(n_starts), "rng": seed, "method": method}
+            traced = trace(job, rule, settings.alphas)
+        solution = traced.solution
+        self._warn(solution, traced.path, settings.alpha, solver.stochastic)
+        search = f"{settings.n_starts} starts, {settings.seed}"
         estimate = Estimate(
             solution,
             objective,
             scaling,
             self.weights,
-            names.get(str(rule), "the user" if self.has_network else "no network"),
-            f"{n_starts} starts, {seed}" if self.has_network else "exact solution",
+            settings.rule if self.has_network else "no network",
+            search if self.has_network else "exact solution",
             baseline,
-            path,
-            scores,
-            facts,
+            traced.path,
+            traced.cv,
+            settings.facts,
         )
         return NeuralRegressionResults(self, estimate, spec)
 
@@ -255,21 +277,26 @@ class NeuralRegression(FeedForward):
         )
 
     def _fit_custom(
-        self, rule: float | str, cv: Any, solver: Solver, spec: CovarianceSpec, baseline: Any
+        self,
+        settings: Settings,
+        cv: Any,
+        solver: Solver,
+        spec: CovarianceSpec,
+        execution: Execution,
     ) -> NeuralRegressionResults:
         """Nonlinear least squares with the user's function."""
-        if cv is not None or rule not in ("cv", 0.0):
+        if cv is not None or settings.alpha not in ("cv", 0.0) or settings.L1_wt:
             raise SpecificationError(
-                "network=f(params, x) is estimated without penalty and folds; leave alpha and cv "
-                "at their defaults."
+                "network=f(params, x) is estimated without penalty and folds; leave alpha, L1_wt "
+                "and cv at their defaults."
             )
         objective, scaling = self._objective()
         start = self.specification.start
         assert start is not None
         self._check_start(objective, start)
         chain = Chain.single(self.weights, start, 0.0)
-        solution = solve(objective, [chain], solver)[0]
-        self._warn(solution, None, rule)
+        solution = solve(objective, [chain], solver, execution=execution)[0]
+        self._warn(solution, None, 0.0, solver.stochastic)
         estimate = Estimate(
             solution,
             objective,
@@ -277,13 +304,20 @@ class NeuralRegression(FeedForward):
             self.weights,
             "no penalty",
             "start_params",
-            baseline,
+            self._baseline(spec),
             facts={"alpha": 0.0, "method": solver.name},
         )
         return NeuralRegressionResults(self, estimate, spec)
 
-    def _warn(self, solution: Solution, path: RegularizationPath | None, rule: float | str) -> None:
-        if not solution.converged:
+    def _warn(
+        self,
+        solution: Solution,
+        path: RegularizationPath | None,
+        rule: float | str,
+        stochastic: bool,
+    ) -> None:
+        # mini-batches end near a minimum by their nature, which the summary's status tells
+        if not solution.converged and not stochastic:
             warnings.warn(solution.status, ConvergenceWarning, stacklevel=3)
         if path is not None and rule == "cv" and path.alpha_min == path.alphas[-1] < np.inf:
             warnings.warn(
@@ -292,12 +326,3 @@ class NeuralRegression(FeedForward):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def _generator(rng: int | np.random.Generator) -> np.random.Generator:
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise SpecificationError(
-            f"rng={rng!r}: give a whole number of at least 0 or a numpy.random.Generator."
-        ) from error

@@ -36,6 +36,11 @@ class Custom:
         """Mask, shape (n_params,): nothing is penalised."""
         return np.zeros(self.n_params, dtype=bool)
 
+    @property
+    def penalised(self) -> np.ndarray:
+        """Weights of the squared parameters in the penalty: none."""
+        return np.zeros(self.n_params)
+
     def apply(self, params: Any, row: Any) -> Any:
         """Value for one observation."""
         return self.function(params, row)

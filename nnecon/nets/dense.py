@@ -19,6 +19,10 @@ import numpy as np
 
 from nnecon.nets.activations import ACTIVATIONS
 
+BIAS = 0.01
+"""Share of the penalty that hidden biases bear. With none, a unit whose weights are zero would
+leave its bias unidentified."""
+
 
 def generic_curvature(apply, params, rows, multipliers):
     r"""Sum of second derivatives :math:`\sum_i c_i \nabla^2 f(x_i)` of any network."""
@@ -93,6 +97,18 @@ class Dense:
     def neural(self) -> np.ndarray:
         """Mask, shape (n_params,): true for the neural part, false for the classical part."""
         return np.arange(self.n_params) >= self.n_linear
+
+    @property
+    def penalised(self) -> np.ndarray:
+        """Weights of the squared parameters in the penalty, shape (n_params,).
+
+        Zero for the classical part, one for the network's weights and a little for its biases,
+        which place the units and say nothing about how bent the function is.
+        """
+        weights = self.neural.astype(float)
+        for layer in self.layers:
+            weights[layer.bias] = BIAS
+        return weights
 
     def apply(self, params: jax.Array, row: jax.Array) -> jax.Array:
         """Value for one observation; ``row`` is ``[x, z]`` (z is empty without hidden layers)."""

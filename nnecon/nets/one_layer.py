@@ -190,9 +190,7 @@ class OneLayer:
             weighted = slope * c
             pairs, begin = room[:, : len(c)], 0
             for unit in range(size):
-                np.multiply(
-                    weighted[unit], slope[unit:], out=pairs[begin : begin + size - unit]
-                )
+                np.multiply(weighted[unit], slope[unit:], out=pairs[begin : begin + size - unit])
                 begin += size - unit
             into = np.ascontiguousarray(self.into[rows].T)
             linear = self.linear[rows]

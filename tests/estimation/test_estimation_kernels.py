@@ -13,13 +13,16 @@ from nnecon.estimation.kernels import (
     fitted_many,
     kernels,
     relative_gradient,
-    roots,
     second_derivatives,
+    shares,
 )
-from nnecon.estimation.losses import Squared
+from nnecon.estimation.local_model import Differentiated, local_model
+from nnecon.estimation.losses import Logistic, Poisson, PseudoHuber, Squared
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
 from nnecon.nets import Custom, Dense
+from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.one_layer import BLOCK, OneLayer
 
 NETWORKS = {
     "linear": Dense(3, 0, (), "tanh"),
@@ -42,27 +45,30 @@ def problem(request):
     return objective, weights, 0.4 * g.standard_normal(network.n_params)
 
 
+def weighted_residual(objective, params, weights):
+    fit = fitted(objective.network, params, objective.inputs)
+    return (fit - objective.target) * np.sqrt(weights / weights.sum())
+
+
 def test_residuals_and_jacobian(problem):
     objective, weights, params = problem
-    residual, jacobian, _ = second_derivatives(objective, params, weights)
-    root = np.sqrt(weights / weights.sum())
+    jacobian, _ = second_derivatives(objective, params, weights)
 
     def residuals(at):
-        return (fitted(objective.network, at, objective.inputs) - objective.target) * root
+        return weighted_residual(objective, at, weights)
 
-    np.testing.assert_allclose(residual, residuals(params), rtol=1e-12)
     np.testing.assert_allclose(jacobian, numerical_jacobian(residuals, params), atol=1e-8)
 
 
 def test_gradient_and_hessian_of_the_mean_loss(problem):
     objective, weights, params = problem
     kernel = kernels(objective.network, Squared())
-    root = roots(weights)
+    share = shares(weights)
 
     def gradient(at):
         with double_precision():
             return np.asarray(
-                kernel.value_gradient(at, objective.inputs, objective.target, root)[1]
+                kernel.value_gradient(at, objective.inputs, objective.target, share)[1]
             )
 
     def loss(at):
@@ -70,7 +76,8 @@ def test_gradient_and_hessian_of_the_mean_loss(problem):
         return np.average(0.5 * (objective.target - fit) ** 2, weights=weights)
 
     np.testing.assert_allclose(gradient(params), numerical_jacobian(loss, params), atol=1e-8)
-    residual, jacobian, bending = second_derivatives(objective, params, weights)
+    residual = weighted_residual(objective, params, weights)
+    jacobian, bending = second_derivatives(objective, params, weights)
     np.testing.assert_allclose(jacobian.T @ residual, gradient(params), atol=1e-13)
     hessian = jacobian.T @ jacobian + bending
     np.testing.assert_allclose(hessian, numerical_jacobian(gradient, params), atol=1e-7)
@@ -78,18 +85,18 @@ def test_gradient_and_hessian_of_the_mean_loss(problem):
 
 
 def test_second_derivatives_along_a_direction(problem):
-    objective, weights, params = problem
+    objective, _, params = problem
     direction = np.random.default_rng(2).standard_normal(len(params))
-    root, step = roots(weights), 1e-4
+    step = 1e-4
     with double_precision():
         found = kernels(objective.network, Squared()).second_directional(
-            params[None], direction[None], objective.inputs, root[None]
-        )[0]
+            params, direction, objective.inputs
+        )
 
     def value(t):
         return fitted(objective.network, params + t * direction, objective.inputs)
 
-    expected = (value(step) - 2 * value(0.0) + value(-step)) / step**2 * root
+    expected = (value(step) - 2 * value(0.0) + value(-step)) / step**2
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -107,7 +114,8 @@ def test_certificate_is_the_largest_cosine(problem, alpha):
     """Penalties are residuals too: the certificate is max |J_j'r| / (|J_j| |r|)."""
     objective, weights, params = problem
     loss, penalty, found = certificate(objective, params, weights, alpha)
-    residual, jacobian, _ = second_derivatives(objective, params, weights)
+    residual = weighted_residual(objective, params, weights)
+    jacobian, _ = second_derivatives(objective, params, weights)
     ridge = np.sqrt(alpha * objective.penalised)
     stacked = np.concatenate([residual, ridge * params])
     columns = np.concatenate([jacobian, np.diag(ridge)])
@@ -144,3 +152,61 @@ def test_certificate_vanishes_at_least_squares_and_at_exact_fits():
         params = least_squares(network, inputs, target, weights)
         assert certificate(objective, params, weights, 0.0)[2] < 1e-7
     assert relative_gradient(np.zeros(2), np.zeros(2), 0.0, 0.0) == 0.0
+
+
+LOSSES = {
+    "squared": Squared(),
+    "logistic": Logistic(),
+    "Poisson": Poisson(),
+    "Huber": PseudoHuber(0.7),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_slopes_and_curvatures_of_losses(name):
+    loss, g = LOSSES[name], np.random.default_rng(3)
+    target, at = g.integers(0, 2, 9).astype(float), g.uniform(-2, 2, 9)
+    with double_precision():
+        assert (np.asarray(loss.value(target, at)) >= 0).all()
+        first = numerical_jacobian(lambda f: np.asarray(loss.value(target, f)), at)
+        np.testing.assert_allclose(np.diag(first), loss.slope(target, at), atol=1e-8)
+        second = numerical_jacobian(lambda f: np.asarray(loss.slope(target, f)), at)
+        np.testing.assert_allclose(np.diag(second), loss.curvature(target, at), atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_one_layer_without_a_jacobian_equals_differentiation(activation):
+    """Values and sums of derivatives over more than one block of rows."""
+    g = np.random.default_rng(8)
+    network, inputs = Dense(4, 3, (5,), activation), g.standard_normal((BLOCK + 77, 7))
+    params, c = g.standard_normal(network.n_params), g.uniform(size=len(inputs))
+    slope = g.standard_normal(len(inputs))
+    one = local_model(network, Squared(), inputs)
+    assert isinstance(one, OneLayer)
+    other = Differentiated(kernels(network, Squared()), inputs)
+    with double_precision():
+        (fit, units), (expected, state) = one.evaluate(params), other.evaluate(params)
+        tight = {"rtol": 1e-10, "atol": 1e-10}
+        np.testing.assert_allclose(fit, expected, **tight)
+        np.testing.assert_allclose(one.jacobian(units), other.jacobian(state), **tight)
+        np.testing.assert_allclose(
+            one.gradient(units, slope), other.gradient(state, slope), **tight
+        )
+        np.testing.assert_allclose(one.normal(units, c), other.normal(state, c), **tight)
+        np.testing.assert_allclose(one.bending(units, slope), other.bending(state, slope), **tight)
+
+
+def test_outer_weights_are_refitted_by_least_squares():
+    g = np.random.default_rng(8)
+    network, inputs = Dense(3, 2, (4,), "tanh"), g.standard_normal((50, 5))
+    target, share = g.standard_normal(50), shares(g.uniform(1, 2, 50))
+    ridge = 0.01 * network.neural
+    one = OneLayer.on(network, inputs)
+    start = g.standard_normal(network.n_params)
+    params, fit, units = one.refit(start, one.evaluate(start)[1], target, share, ridge)
+    np.testing.assert_allclose(fit, one.evaluate(params)[0], atol=1e-12)
+    gradient = one.gradient(units, share * (fit - target)) + ridge * params
+    outer = np.r_[:3, -4:0]
+    np.testing.assert_allclose(gradient[outer], 0.0, atol=1e-13)
+    changed = np.flatnonzero(params != start)
+    assert set(changed) == {int(at) % len(params) for at in outer}

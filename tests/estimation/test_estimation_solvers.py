@@ -1,19 +1,23 @@
 """Solvers by their certificates: what they reach, and what they claim."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import least_squares as scipy_least_squares
 
 from nnecon.estimation.estimate import (
-    LANES,
     SOLVERS,
     certify,
     choose_solver,
     estimate,
     solve,
 )
+from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import CERTIFIED, certificate, fitted
+from nnecon.estimation.losses import Logistic, Poisson, PseudoHuber
+from nnecon.estimation.path import Baselines
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import FAST, Chain, Objective, Options
 from nnecon.exceptions import SpecificationError
@@ -29,7 +33,9 @@ def problem(hidden=(3,), activation="tanh", n=60, seed=0):
     y = np.tanh(2 * x[:, 0]) - 0.3 * x[:, 1] + 0.2 * g.standard_normal(n)
     network = Dense(3, 2 if hidden else 0, hidden, activation)
     inputs = np.column_stack([np.ones(n), x, x] if hidden else [np.ones(n), x])
-    objective = Objective(network, inputs, (y - y.mean()) / y.std(), Ridge(network.neural.astype(float)))
+    objective = Objective(
+        network, inputs, (y - y.mean()) / y.std(), Ridge(network.neural.astype(float))
+    )
     starts = [network.init(np.random.default_rng(k)) for k in range(3)]
     return objective, g.uniform(0.5, 2.0, n), starts
 
@@ -125,16 +131,6 @@ def test_chains_warm_start_where_they_are_told():
     assert trace.certificate.max() < CERTIFIED
 
 
-def test_lanes_do_not_disturb_each_other():
-    """Every chain of a full batch gives what it gives when the others are different."""
-    objective, weights, starts = problem()
-    own = [Chain.single(weights, starts[k % 3] * (1 + k / 10), 0.01) for k in range(LANES)]
-    other = [Chain.single(weights, starts[0] * 0.5, 0.3) for _ in range(LANES - 1)]
-    together = estimate(objective, own, LM, FAST)
-    apart = estimate(objective, [own[3], *other], LM, FAST)
-    np.testing.assert_allclose(together[3].params, apart[0].params, rtol=1e-7, atol=1e-9)
-
-
 def test_zero_weights_leave_rows_out():
     objective, weights, starts = problem()
     keep = np.arange(len(weights)) % 4 != 0
@@ -149,11 +145,35 @@ def test_zero_weights_leave_rows_out():
 
 def test_progress_counts_chains():
     objective, weights, starts = problem()
-    chains = [Chain.single(weights, starts[k % 3], 0.1) for k in range(2 * LANES + 3)]
+    chains = [Chain.single(weights, starts[k % 3], 0.1) for k in range(7)]
     calls = []
-    estimate(objective, chains, LM, FAST, lambda done, total: calls.append((done, total)))
-    total = len(chains)
-    assert calls == [(LANES, total), (2 * LANES, total), (total, total)]
+    report = Execution(threads=1, progress=lambda done, total: calls.append((done, total)))
+    estimate(objective, chains, LM, FAST, report)
+    assert calls == [(pytest.approx(k), 7) for k in range(1, 8)]
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Poisson(), PseudoHuber(0.5)], ids=lambda x: x.name)
+@pytest.mark.parametrize("hidden", [(), (3,), (2, 2)], ids=str)
+def test_other_losses_reach_a_certified_minimum(loss, hidden):
+    objective, weights, starts = problem(hidden)
+    target = (objective.target > 0).astype(float) * (2 if loss.name == "Poisson" else 1)
+    objective = replace(objective, target=target, loss=loss)
+    for solution in solve(objective, [Chain.single(weights, s, 0.02) for s in starts], LM):
+        assert solution.converged, solution.status
+        assert (np.diff(solution.history) <= 1e-15).all()
+        near = solution.params + 0.01
+        [other] = solve(objective, [Chain.single(weights, near, 0.02)], LBFGS)
+        assert other.objective == pytest.approx(solution.objective, rel=1e-6)
+
+
+def test_a_branch_above_the_ceiling_is_not_followed_upwards():
+    objective, weights, starts = problem()
+    alphas, after = np.array([0.02, 0.01, 0.5, 1.0]), np.array([-1, 0, 0, 2])
+    base = Baselines.solve(objective, weights[None]).loss[0]
+    [trace] = estimate(objective, [Chain(weights, starts[0], alphas, after, 1e-3)], LM)
+    assert np.isinf(trace.loss[2:]).all() and np.isfinite(trace.loss[:2]).all()
+    [trace] = estimate(objective, [Chain(weights, starts[0], alphas, after, base)], LM)
+    assert np.isfinite(trace.loss[:3]).all()
 
 
 def test_infinite_penalty_certifies_the_classical_part_alone():

@@ -1,7 +1,7 @@
 """Limited-memory BFGS through SciPy, for problems too large for second-order steps."""
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import certificate, double_precision, kernels, shares
@@ -37,9 +37,7 @@ def _solve(objective: Objective, chain: Chain, options: Options, monitor: Monito
             chain.start if after < 0 else found[after],
             method="L-BFGS-B",
             jac=True,
-            callback=lambda intermediate_result, history=history: history.append(
-                float(intermediate_result.fun)
-            ),
+            callback=_recorder(history),
             options={
                 "maxiter": 20 * (options.first if position == 0 else options.later),
                 "maxfun": 10**6,
@@ -56,3 +54,11 @@ def _solve(objective: Objective, chain: Chain, options: Options, monitor: Monito
     return Trace(
         np.array(found), loss, penalty, relative, iterations.astype(int), np.array(history)
     )
+
+
+def _recorder(history: list[float]):
+    # SciPy tells by the argument's name what it is to hand over
+    def record(intermediate_result: OptimizeResult) -> None:
+        history.append(float(intermediate_result.fun))
+
+    return record

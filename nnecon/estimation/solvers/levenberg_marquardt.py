@@ -140,7 +140,6 @@ def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
 def _normal_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> _Step:
     """Solve the damped normal equations, with as much damping as makes them positive definite."""
     gradient = e.gradient + problem.ridge * at.params
-    added = problem.ridge + damping * scaling
     delta, hessian = None, e.normal if e.bending is None else e.normal + e.bending
     diagonal = np.arange(len(gradient))
     while delta is None and damping < 1e25:
