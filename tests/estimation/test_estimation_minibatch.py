@@ -199,6 +199,7 @@ def test_shared_parameters_add_their_gradients():
     assert mean_loss(one, far) < 1.05 * mean_loss(one, np.ones(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [Logistic(), Poisson()], ids=lambda loss: loss.name)
 def test_other_losses_come_near_the_minimum(loss):
     objective, weights, start = problem()
@@ -430,6 +431,7 @@ def overfitting(seed):
     return objective, weights, start
 
 
+@pytest.mark.slow
 def test_dropout_helps_where_the_network_overfits():
     """Lower test errors, and no unit on which the fit rests."""
     training = Adam(learning_rate=0.01, epochs=300, batch_size=40)
@@ -510,6 +512,7 @@ def test_batch_normalisation_trains_where_units_are_saturated():
     assert normal.loss[0] == pytest.approx(mean_loss(objective, normal.params[0]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_batch_normalisation_of_the_whole_sample_solves_the_same_problem():
     """Scales are parameters only on the way: the penalty is that of the folded network."""
     objective, weights, start = problem()

@@ -145,6 +145,7 @@ def test_rows_held_out(blocked):
     assert len(stopped.history) <= best + 3
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_blocks():
     network = Dense(1, 20, (4,), "relu")
     start = network.init(np.random.default_rng(0))
