@@ -1,13 +1,26 @@
-"""Folds of cross-validation: each is a weight vector and the rows it leaves out."""
+"""Folds of cross-validation: each is a weight vector and the rows it leaves out.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+======================  ==========================================================================
+a number of folds       shuffled rows, whole groups or expanding windows, as the data ask for
+``ExpandingFolds``      blocks in time order, predicted from what came before them
+``BlockedFolds``        blocks in time order, predicted from what came before and after
+``StratifiedFolds``     shuffled rows, each class, or bin of a number, spread evenly
+another splitter        anything with scikit-learn's ``split(X, y, groups)``
+======================  ==========================================================================
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from nnecon.estimation.folds import Folds, checked, grouped, shuffled, strata, stratified
+from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.exceptions import SpecificationError
+
+__all__ = ["Folds", "Splitter", "from_splitter", "make_folds"]
 
 
 class Splitter(Protocol):
@@ -15,58 +28,6 @@ class Splitter(Protocol):
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterable[tuple[Any, Any]]:
         """Yield pairs of training and test positions."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Folds:
-    """Training masks (f, n), test positions of each fold, and how they were made, in words."""
-
-    train: np.ndarray
-    test: tuple[np.ndarray, ...]
-    description: str
-
-    def __len__(self) -> int:
-        return len(self.test)
-
-
-def _from_labels(labels: np.ndarray, description: str) -> Folds:
-    folds = np.unique(labels)
-    return Folds(
-        np.stack([labels != fold for fold in folds]),
-        tuple(np.flatnonzero(labels == fold) for fold in folds),
-        description,
-    )
-
-
-def shuffled(n: int, folds: int, rng: np.random.Generator) -> Folds:
-    """K folds of rows in random order, of sizes that differ by one at most."""
-    return _from_labels(rng.permutation(np.arange(n) % folds), f"{folds} shuffled folds")
-
-
-def grouped(groups: np.ndarray, folds: int, rng: np.random.Generator) -> Folds:
-    """K folds of whole groups: the largest group goes to the smallest fold."""
-    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    if len(sizes) < folds:
-        raise SpecificationError(
-            f"{folds} folds need as many groups, but there are {len(sizes)}; pass a smaller cv."
-        )
-    tie = rng.permutation(len(sizes))
-    load, label = np.zeros(folds), np.zeros(len(sizes), dtype=int)
-    for group in sorted(range(len(sizes)), key=lambda g: (-sizes[g], tie[g])):
-        label[group] = int(load.argmin())
-        load[label[group]] += sizes[group]
-    return _from_labels(label[codes], f"{folds} folds of whole groups")
-
-
-def expanding(n: int, folds: int) -> Folds:
-    """Blocks in time order, each predicted from all rows before it; the first third only trains."""
-    edges = np.linspace(n // 3, n, folds + 1).astype(int)
-    position = np.arange(n)
-    return Folds(
-        np.stack([position < edge for edge in edges[:-1]]),
-        tuple(np.arange(a, b) for a, b in pairwise(edges)),
-        f"{folds} expanding windows in time order",
-    )
 
 
 def make_folds(
@@ -77,19 +38,30 @@ def make_folds(
     time_series: bool,
     groups: np.ndarray | None,
     rng: np.random.Generator,
+    discrete: bool = False,
+    periods: np.ndarray | None = None,
+    align: Callable[[Any, str], np.ndarray] | None = None,
 ) -> Folds:
     """Folds for ``fit(cv=...)``.
 
     ``None`` stands for five folds; a number or None gives whole groups where there are groups,
-    expanding windows in time order for time series, and shuffled folds otherwise.
+    expanding windows in time order for time series, stratified folds where the dependent variable
+    is ``discrete``, and shuffled folds otherwise. ``periods`` (n,) number the periods of the rows,
+    where some are left out; ``align`` brings what a user gives to the rows of the sample.
     """
     n = len(endog)
+    if isinstance(cv, StratifiedFolds) and align is not None:
+        cv = cv.aligned(align)
+    if isinstance(cv, BlockedFolds | ExpandingFolds | StratifiedFolds):
+        made = cv.folds(endog, groups, periods)
+        return replace(made, description=made.description + _group_words(made, groups))
     if cv is not None and not isinstance(cv, int | str) and hasattr(cv, "split"):
         return from_splitter(cv, exog, endog, groups)
     folds = 5 if cv is None else cv
     if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
         raise SpecificationError(
-            f"cv={cv!r}: pass the number of folds (at least 2), a scikit-learn splitter or None."
+            f"cv={cv!r}: pass the number of folds (at least 2), a splitter (BlockedFolds, "
+            "ExpandingFolds, StratifiedFolds, or scikit-learn's) or None."
         )
     folds = int(folds)
     # with two rows a fold at least, or one row each: leave-one-out
@@ -99,22 +71,51 @@ def make_folds(
         )
     if groups is not None:
         return grouped(groups, folds, rng)
-    return expanding(n, folds) if time_series else shuffled(n, folds, rng)
+    if time_series:
+        return ExpandingFolds(folds).folds(endog)
+    if discrete:
+        return stratified(strata(endog, folds), folds, rng)
+    return shuffled(n, folds, rng)
 
 
 def from_splitter(
     splitter: Splitter, exog: np.ndarray, endog: np.ndarray, groups: np.ndarray | None
 ) -> Folds:
     """Folds of a scikit-learn splitter."""
-    pairs: Sequence[tuple[Any, Any]] = list(splitter.split(exog, endog, groups))
-    masks = np.zeros((len(pairs), len(endog)), dtype=bool)
-    for mask, (train, _) in zip(masks, pairs, strict=True):
-        mask[train] = True
-    tests = tuple(np.asarray(test) for _, test in pairs)
-    for number, (mask, test) in enumerate(zip(masks, tests, strict=True)):
-        if mask[test].any() or not len(test) or not mask.any():
+    name, n = type(splitter).__name__, len(endog)
+    try:
+        with warnings.catch_warnings():
+            # the description of the folds says whether they split groups
+            warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
+            found = list(splitter.split(exog, endog, groups))
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in found]
+    except (TypeError, ValueError) as error:
+        if groups is None and "group" in str(error):
             raise SpecificationError(
-                f"fold {number} of {type(splitter).__name__} has test rows that it trains on, or "
-                "no training or test rows at all; the score would mean nothing."
-            )
-    return Folds(masks, tests, f"{len(pairs)} folds of {type(splitter).__name__}")
+                f"cv={name} keeps groups together, but there are none; pass groups= to fit: the "
+                "name of a column, or one label a row."
+            ) from error
+        raise SpecificationError(
+            f"cv={name} cannot split these {n} rows: {' '.join(str(error).split())}"
+        ) from error
+    masks = [np.zeros(n, dtype=bool) for _ in pairs]
+    try:
+        for mask, (train, _) in zip(masks, pairs, strict=True):
+            mask[train] = True
+        tests = tuple(np.arange(n)[test] for _, test in pairs)
+    except IndexError as error:
+        raise SpecificationError(
+            f"cv={name} gives positions that are not among the {n} rows of the sample (rows with "
+            f"missing values are left out of it): {error}"
+        ) from error
+    made = checked(masks, tests, f"{len(pairs)} folds of {name}", name)
+    return replace(made, description=made.description + _group_words(made, groups))
+
+
+def _group_words(folds: Folds, groups: np.ndarray | None) -> str:
+    """What the reader has to know where groups are given and folds do not keep them together."""
+    if groups is None:
+        return ""
+    codes = np.unique(groups, return_inverse=True)[1]
+    torn = any(np.isin(codes[test], codes[train]).any() for train, test in folds.pairs())
+    return ", which split groups" if torn else ""
