@@ -16,6 +16,7 @@ from nnecon.results.path import CrossValidation, RegularizationPath
 from nnecon.version import __version__
 
 FORMAT = 1
+SOLUTION_ARRAYS = ("params", "history")
 PATH_ARRAYS = ("alphas", "edf", "train_score", "switches", "converged", "certificate", "params")
 
 
@@ -79,7 +80,7 @@ def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     solution = {
         name: getattr(estimate.solution, name)
         for name in Solution.__dataclass_fields__
-        if name != "params"
+        if name not in SOLUTION_ARRAYS
     }
     meta = {
         "model": model_meta,
@@ -89,7 +90,7 @@ def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "facts": dict(estimate.facts),
         "cov": {"kind": spec.kind, "options": options, "use_t": spec.use_t},
     }
-    arrays = {"params": estimate.solution.params}
+    arrays = {name: getattr(estimate.solution, name) for name in SOLUTION_ARRAYS}
     arrays |= under_prefix("model", model_arrays) | under_prefix("cov", held)
     if estimate.path is not None:
         path_meta, path_arrays = path_state(estimate.path)
