@@ -1,7 +1,7 @@
 """Solve a batch of problems: the one function that paths, folds, starts and resamples go through.
 
-A batch is a list of chains for one objective. It is cut into groups that share compiled calls,
-and the groups are spread over threads or an executor (:mod:`nnecon.estimation.execution`).
+A batch is a list of chains for one objective. It is cut into groups, and the groups are spread over
+threads or an executor (:mod:`nnecon.estimation.execution`).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,14 @@ from nnecon.estimation.solvers.proximal import proximal
 from nnecon.exceptions import SpecificationError
 
 LANES = 8
-"""Chains that share one compiled call; fixed, so that results do not depend on the threads."""
+"""Most chains of a group."""
 
-MEMORY = 2**28
-"""Bytes that one group may use: large problems share a call with fewer others."""
+WORK = 2**17
+"""Derivatives (rows x parameters x problems) that are worth a group of their own: small groups keep
+all threads busy to the end, and a group costs some milliseconds to send and to keep."""
+
+MEMORY = 2**29
+"""Bytes that the groups at work in this process may use together, unless one alone needs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Solver:
         ``run(objective, chains, options, monitor)`` returns one trace a chain. It is a function
         of a module, so that executors can send it to other processes.
     lanes : int
-        Chains that it likes to work on at a time.
+        Most chains that it likes to be given together.
     smooth : bool
         Whether it needs a differentiable penalty.
     stochastic : bool
@@ -89,17 +93,43 @@ def estimate(
 ) -> list[Trace]:
     """Solve every chain.
 
-    Groups are formed from the order of ``chains`` and the size of the problem alone, so that the
-    numbers are the same for any number of threads, with any executor, fresh or resumed.
+    Groups are formed from the order of ``chains`` and the size of the problem alone, and chains do
+    not know of each other, so that the numbers are the same for any number of threads, with any
+    executor, fresh or resumed.
     """
     solver.check(objective)
-    room = MEMORY // (16 * len(objective.target) * objective.network.n_params)
-    lanes = max(1, min(solver.lanes, room))
-    tasks = [
-        (objective, list(chains[at : at + lanes]), options) for at in range(0, len(chains), lanes)
-    ]
-    done = execution.run(solver.run, tasks, len(chains))
+    size = len(objective.target) * objective.network.n_params
+    groups = _groups(chains, size, solver.lanes)
+    # a Jacobian and what is made of it
+    at_once = max(1, MEMORY // (16 * max(size, 1)))
+    work = _Work(solver.run, objective)
+    done = execution.run(work, [(group, options) for group in groups], at_once)
     return [trace for traces in done for trace in traces]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What all groups of a batch share."""
+
+    run: Callable[[Objective, list[Chain], Options, Monitor], list[Trace]]
+    objective: Objective
+
+    def __call__(self, chains: list[Chain], options: Options, monitor: Monitor) -> list[Trace]:
+        """Solve a group."""
+        return self.run(self.objective, chains, options, monitor)
+
+
+def _groups(chains: Sequence[Chain], size: int, lanes: int) -> list[list[Chain]]:
+    """Neighbouring chains together until they are worth a group."""
+    groups: list[list[Chain]] = []
+    work = WORK
+    for chain in chains:
+        if work >= WORK or len(groups[-1]) >= lanes:
+            groups.append([])
+            work = 0
+        groups[-1].append(chain)
+        work += size * len(chain.alphas)
+    return groups
 
 
 def solve(

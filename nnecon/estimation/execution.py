@@ -1,24 +1,45 @@
-"""Where a batch of problems runs: threads, executors, checkpoints, progress and Ctrl-C."""
+"""Where a batch of problems runs: threads, executors, checkpoints, progress and Ctrl-C.
 
-import hashlib
-import inspect
+None of it changes the numbers: tasks do not know of each other, and each computes with one BLAS
+thread wherever it runs. (Processors of different kinds round differently, and so do CPU and GPU; a
+cluster gives the numbers of one machine where its machines are alike.)
+
+On a CPU, threads work on different problems. Where JAX has an accelerator, what is written in JAX
+runs there: L-BFGS, mini-batches, proximal steps, and Levenberg-Marquardt for networks with several
+hidden layers or of the user's. Levenberg-Marquardt for one hidden layer is in closed form and stays
+on the CPU (:mod:`nnecon.estimation.local_model`). JAX's own settings say which device it is:
+``jax.config.update("jax_default_device", jax.devices("cpu")[0])`` or ``JAX_PLATFORMS=cpu`` keep
+everything on the CPU, and processes of an executor each have settings of their own.
+"""
+
 import os
+import pickle
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
+from nnecon.estimation.checkpoint import Checkpoint
+from nnecon.estimation.fingerprint import Fingerprints, fingerprint
+from nnecon.estimation.parcel import send, unpack
 from nnecon.estimation.problem import Trace
 from nnecon.exceptions import SpecificationError
-from nnecon.version import __version__
+
+__all__ = ["LOCAL", "Execution", "Monitor", "Progress", "cores", "fingerprint", "one_blas_thread"]
 
 Progress = Callable[[float, int], None]
 """Called with the number of chains done, in fractions, and of all chains."""
+
+Work = Callable[..., list[Trace]]
+"""``work(chains, options, monitor)`` gives one trace a chain; it can be pickled."""
+
+PATIENCE = 0.5
+"""Seconds between two looks at whether someone pressed Ctrl-C; not all systems interrupt a wait."""
 
 
 class Monitor:
@@ -62,167 +83,190 @@ class Execution:
         Threads across groups of chains, by default the cores that this process may use.
     executor : concurrent.futures.Executor, optional
         Runs the groups instead: processes, Dask's ``Client.get_executor()``, MPI.
-    checkpoint : Path, optional
-        Folder to which every finished group is written and from which it is read again.
+    checkpoint : Checkpoint, optional
+        Where every finished group is kept and looked for.
     progress : callable, optional
         Called with the number of chains done and of all chains.
     """
 
     threads: int | None = None
     executor: Executor | None = None
-    checkpoint: Path | None = None
-    progress: Progress | None = field(default=None)
+    checkpoint: Checkpoint | None = None
+    progress: Progress | None = None
 
     @classmethod
     def check(
         cls, executor: Any = None, checkpoint: Any = None, progress: Progress | None = None
     ) -> "Execution":
-        """Read the arguments of ``fit``."""
-        if executor is not None and not callable(getattr(executor, "submit", None)):
-            raise SpecificationError(
-                f"executor={executor!r}: pass a concurrent.futures.Executor, for example "
-                "ProcessPoolExecutor(), Dask's Client.get_executor() or MPIPoolExecutor()."
-            )
-        folder = None
-        if checkpoint is not None:
-            try:
-                folder = Path(checkpoint)
-                folder.mkdir(parents=True, exist_ok=True)
-            except (TypeError, OSError) as error:
-                raise SpecificationError(
-                    f"checkpoint={checkpoint!r}: pass a folder that can be written to ({error})."
-                ) from error
-        return cls(executor=executor, checkpoint=folder, progress=progress)
+        """Read the arguments of ``fit``: an executor (or Dask's client), a folder, a function."""
+        return cls(
+            executor=None if executor is None else _read_executor(executor),
+            checkpoint=None if checkpoint is None else Checkpoint.open(checkpoint),
+            progress=progress,
+        )
 
     def run(
-        self, work: Callable[..., list[Trace]], tasks: Sequence[tuple[Any, ...]], total: int
+        self, work: Work, tasks: Sequence[tuple[Any, ...]], at_once: int | None = None
     ) -> list[list[Trace]]:
         """Results of ``work(*task, monitor)`` for every task, in order.
 
         Ctrl-C leaves at once, with all finished tasks in the checkpoint.
+
+        Parameters
+        ----------
+        work : callable
+            What all tasks share.
+        tasks : sequence of tuple
+            Arguments, of which the first is a list of chains.
+        at_once : int, optional
+            Most tasks that fit into this process's memory at a time.
         """
-        monitor = Monitor(total, self.progress)
+        monitor = Monitor(sum(len(task[0]) for task in tasks), self.progress)
         found: dict[int, list[Trace]] = {}
-        keys = [fingerprint((work, *task)) for task in tasks] if self.checkpoint is not None else []
-        for at, key in enumerate(keys):
-            assert self.checkpoint is not None
-            stored = _read(self.checkpoint / f"{key}.npz")
-            if stored is not None:
-                found[at] = stored
-                monitor.advance(len(stored))
-        waiting = [at for at in range(len(tasks)) if at not in found]
+        keys: list[str] = []
+        if self.checkpoint is not None:
+            prints = Fingerprints()
+            shared = prints.of(work)
+            keys = [prints.of((shared, task)) for task in tasks]
+            for at, key in enumerate(keys):
+                stored = self.checkpoint.read(key)
+                if stored is not None:
+                    found[at] = stored
+                    monitor.advance(len(stored))
 
         def keep(at: int, traces: list[Trace]) -> None:
             found[at] = traces
             if self.checkpoint is not None:
-                _write(self.checkpoint / f"{keys[at]}.npz", traces)
+                self.checkpoint.write(keys[at], traces)
 
-        if self.executor is not None:
-            self._elsewhere(work, tasks, waiting, keep, monitor)
-        else:
-            self._here(work, tasks, waiting, keep, monitor)
+        waiting = {at: task for at, task in enumerate(tasks) if at not in found}
+        if waiting and (self.executor is None or isinstance(self.executor, ThreadPoolExecutor)):
+            self._here(work, waiting, keep, monitor, at_once)
+        elif waiting:
+            self._elsewhere(work, waiting, keep, monitor)
         return [found[at] for at in range(len(tasks))]
 
-    def _here(self, work, tasks, waiting, keep, monitor) -> None:
-        threads = min(self.threads or len(os.sched_getaffinity(0)), max(len(waiting), 1))
-        with threadpool_limits(1):
+    def _here(self, work, waiting, keep, monitor, at_once) -> None:
+        with one_blas_thread():
+            if self.executor is not None:
+                futures = {
+                    self.executor.submit(work, *task, monitor): at for at, task in waiting.items()
+                }
+                _collect(futures, keep, monitor.stop)
+                return
+            threads = min(self.threads or cores(), at_once or len(waiting), len(waiting))
             if threads == 1:
-                for at in waiting:
-                    keep(at, work(*tasks[at], monitor))
+                for at, task in waiting.items():
+                    keep(at, work(*task, monitor))
                 return
             with ThreadPoolExecutor(threads) as pool:
-                futures = {pool.submit(work, *tasks[at], monitor): at for at in waiting}
+                futures = {pool.submit(work, *task, monitor): at for at, task in waiting.items()}
                 _collect(futures, keep, monitor.stop)
 
-    def _elsewhere(self, work, tasks, waiting, keep, monitor) -> None:
+    def _elsewhere(self, work, waiting, keep, monitor) -> None:
         def keep_and_count(at: int, traces: list[Trace]) -> None:
             keep(at, traces)
             monitor.advance(len(traces))
 
         assert self.executor is not None
-        futures = {self.executor.submit(_alone, work, *tasks[at]): at for at in waiting}
-        _collect(futures, keep_and_count, lambda: None)
+        parcel = send(work, self.executor)
+        # Dask takes equal calls for the same task, also one that was cancelled
+        ticket = os.urandom(8)
+        try:
+            futures = {
+                self.executor.submit(
+                    _alone, ticket, parcel.digest, parcel.source, pickle.dumps(task)
+                ): at
+                for at, task in waiting.items()
+            }
+            _collect(futures, keep_and_count, lambda: None)
+        except BrokenExecutor as error:
+            error.add_note(
+                "A process of executor= ended without an answer: it was killed, or out of memory, "
+                'or the script that starts processes has no `if __name__ == "__main__":`.'
+            )
+            raise
 
 
 LOCAL = Execution()
 """Threads of this process, nothing stored."""
 
 
-def _alone(work: Callable[..., list[Trace]], *task: Any) -> list[Trace]:
+def cores() -> int:
+    """Cores that this process may use."""
+    count = getattr(os, "process_cpu_count", None)
+    affinity = getattr(os, "sched_getaffinity", None)
+    if count is not None:
+        return count() or 1
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+_limit_lock = threading.Lock()
+_limit: list[Any] = []
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """One BLAS thread in this process, until the last of those who asked for it has left.
+
+    The limit is a setting of the process: if each thread restored it by itself, the first to leave
+    would change it for the others, and with it their numbers.
+    """
+    with _limit_lock:
+        _limit.append(_limit[0] if _limit else threadpool_limits(1))
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            limits = _limit.pop()
+            if not _limit:
+                limits.restore_original_limits()
+
+
+def _read_executor(given: Any) -> Executor:
+    executor = given.get_executor() if callable(getattr(given, "get_executor", None)) else given
+    if not isinstance(executor, Executor):
+        raise SpecificationError(
+            f"executor={given!r}: pass a concurrent.futures.Executor, for example "
+            "ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), Dask's "
+            "Client.get_executor() or mpi4py's MPIPoolExecutor()."
+        )
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork":
+        raise SpecificationError(
+            "executor= forks this process, in which JAX runs threads, and its workers can hang; "
+            "pass ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn'))."
+        )
+    return executor
+
+
+def _alone(ticket: bytes, digest: str, source: Any, task: bytes) -> list[Trace]:
     """A task in another process: one BLAS thread, nobody who listens."""
-    with threadpool_limits(1):
-        return work(*task, Monitor())
+    with one_blas_thread():
+        return unpack(digest, source)(*pickle.loads(task), Monitor())
 
 
 def _collect(futures: dict[Future, int], keep: Callable[..., None], stop: Callable[[], None]):
-    # Dask's futures are no concurrent.futures.Future, but as_completed accepts what its own
-    # executor returns
+    """Keep results as they come; where one fails or Ctrl-C is pressed, keep what there is."""
+    finished: SimpleQueue[Future] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(finished.put)
+    pending = set(futures)
     try:
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
+        while pending:
+            try:
+                future = finished.get(timeout=PATIENCE)
+            except Empty:
+                continue
+            result = future.result()
+            pending.discard(future)
+            keep(futures[future], result)
     except BaseException:
         stop()
-        for future in futures:
+        for future in pending:
             future.cancel()
         # what was finished meanwhile is kept as well
-        for future, at in futures.items():
+        for future in pending:
             if future.done() and not future.cancelled() and future.exception() is None:
-                keep(at, future.result())
+                keep(futures[future], future.result())
         raise
-
-
-# -- checkpoints ----------------------------------------------------------------------------------
-
-
-def fingerprint(task: Any) -> str:
-    """Digest of everything that a task's numbers depend on."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(__version__.encode())
-    _feed(digest, task)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, thing: Any) -> None:
-    digest.update(type(thing).__qualname__.encode())
-    if isinstance(thing, np.ndarray):
-        digest.update(f"{thing.dtype}{thing.shape}".encode())
-        digest.update(np.ascontiguousarray(thing).tobytes())
-    elif is_dataclass(thing) and not isinstance(thing, type):
-        for part in fields(thing):
-            digest.update(part.name.encode())
-            _feed(digest, getattr(thing, part.name))
-    elif isinstance(thing, list | tuple):
-        for part in thing:
-            _feed(digest, part)
-    elif inspect.isfunction(thing):
-        code = thing.__code__
-        cells = tuple(cell.cell_contents for cell in thing.__closure__ or ())
-        digest.update(f"{thing.__module__}.{thing.__qualname__}".encode())
-        digest.update(code.co_code + repr((code.co_consts, code.co_names)).encode())
-        _feed(digest, (thing.__defaults__ or (), cells))
-    else:
-        digest.update(repr(thing).encode())
-
-
-_ARRAYS = ("params", "loss", "penalty", "certificate", "iterations", "history")
-
-
-def _write(path: Path, traces: list[Trace]) -> None:
-    arrays = {f"{at}.{name}": getattr(t, name) for at, t in enumerate(traces) for name in _ARRAYS}
-    notes = np.array([trace.note for trace in traces])
-    # written beside and renamed, so that a killed process leaves no half file
-    part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
-    with part.open("wb") as file:
-        np.savez(file, notes=notes, **arrays)
-    part.replace(path)
-
-
-def _read(path: Path) -> list[Trace] | None:
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as stored:
-        notes = stored["notes"]
-        return [
-            Trace(*(stored[f"{at}.{name}"] for name in _ARRAYS), note=str(note))
-            for at, note in enumerate(notes)
-        ]
