@@ -9,14 +9,19 @@ r"""Covariance of penalised nonlinear least squares estimates.
 suppose that the mean is right, use the exact penalised Hessian as ``A`` where it is positive
 definite. In a linear model without penalty every kind equals that of statsmodels (White, 1980 and
 1981; MacKinnon and White, 1985; Newey and West, 1987; Liang and Zeger, 1986).
+
+Several networks that were estimated on the same rows, as in an ensemble, have a joint covariance:
+their ``A`` are the blocks of a diagonal, their scores stand side by side, and ``B`` knows how they
+move together.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
 from statsmodels.stats import sandwich_covariance
 
 from nnecon.estimation.kernels import second_derivatives
@@ -55,11 +60,14 @@ class Moments:
         Derivatives of the fitted values times the root of the weights.
     ridge : ndarray of shape (k,)
         Diagonal of ``n alpha D``; infinite where the penalty holds a parameter at zero.
+    norms : ndarray of shape (r, k), optional
+        A root of what norms of groups in the penalty add: its cross product is their curvature.
     """
 
     residual: np.ndarray
     jacobian: np.ndarray
     ridge: np.ndarray
+    norms: np.ndarray | None = None
 
     @property
     def gram(self) -> np.ndarray:
@@ -130,7 +138,21 @@ def penalised_moments(
     if not objective.penalty.smooth:
         # what the penalty has set to zero stays there in a neighbourhood of the data
         ridge[neural & (params == 0)] = np.inf
-    return Moments(roots * residual, roots[:, None] * gradients * target_scale, ridge)
+    jacobian = roots[:, None] * gradients * target_scale
+    norms = _norms(objective, params, alpha * len(roots) * target_scale**2)
+    return Moments(roots * residual, jacobian, ridge, norms)
+
+
+def _norms(objective: Objective, params: np.ndarray, strength: float) -> np.ndarray | None:
+    """A root of the curvature of the penalty's norms; absolute values alone have none."""
+    kinks = objective.penalty.kinks
+    if not len(kinks.strength) or np.bincount(kinks.block[kinks.inside]).max() == 1:
+        return None
+    values, vectors = np.linalg.eigh(kinks.curvature(params))
+    bent = values > RANK_TOLERANCE * max(values[-1], 0.0)
+    if not (np.isfinite(strength) and bent.any()):
+        return None
+    return np.sqrt(strength * values[bent])[:, None] * vectors[:, bent].T
 
 
 def bread(moments: Moments) -> Bread:
@@ -142,6 +164,8 @@ def bread(moments: Moments) -> Bread:
     free = np.isfinite(moments.ridge)
     jacobian = moments.jacobian[:, free]
     stacked = np.concatenate([jacobian, np.diag(np.sqrt(moments.ridge[free]))])
+    if moments.norms is not None:
+        stacked = np.concatenate([stacked, moments.norms[:, free]])
     scale = np.linalg.norm(stacked, axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     triangle = np.linalg.qr(stacked / scale, mode="r")
@@ -196,6 +220,32 @@ def _check_groups(groups: Any, n_obs: int) -> None:
         raise SpecificationError("groups has a single label; clustered errors need at least two.")
 
 
+class Part(NamedTuple):
+    """One of several networks: its moments, the inverse made from them, and its bending (k, k).
+
+    ``bending`` is what the exact Hessian has beyond the Gauss-Newton matrix, see
+    :func:`bending_of`; None leaves it out.
+    """
+
+    moments: Moments
+    bread: Bread
+    bending: np.ndarray | None = None
+
+
+def joint_bread(breads: Sequence[Bread]) -> Bread:
+    """Inverse for the stacked parameters of several networks whose mean is the estimate.
+
+    The fitted values are means, and so are the effective degrees of freedom.
+    """
+    if len(breads) == 1:
+        return breads[0]
+    return Bread(
+        block_diag(*[one.root for one in breads]),
+        float(np.mean([one.edf for one in breads])),
+        sum(one.unidentified for one in breads),
+    )
+
+
 def covariance(
     moments: Moments,
     middle: Bread,
@@ -221,8 +271,28 @@ def covariance(
         What the exact Hessian has beyond the Gauss-Newton matrix, see :func:`bending_of`. The
         robust kinds use it where the sum is positive definite.
     """
-    check(kind, options, len(moments.residual))
+    return joint_covariance([Part(moments, middle, bending)], kind, options, use_t)
+
+
+def joint_covariance(
+    parts: Sequence[Part],
+    kind: str,
+    options: Mapping[str, Any] | None = None,
+    use_t: bool | None = None,
+) -> Covariance:
+    """Covariance of the stacked parameters of networks estimated on the same rows.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The networks. The disturbances are those of their mean.
+    kind, options, use_t
+        As in :func:`covariance`.
+    """
+    residual = np.mean([part.moments.residual for part in parts], axis=0)
+    check(kind, options, len(residual))
     options = dict(options or {})
+    middle = joint_bread([part.bread for part in parts])
     if middle.unidentified:
         warnings.warn(
             f"{middle.unidentified} of {len(middle.root)} directions of the parameters are not "
@@ -231,21 +301,27 @@ def covariance(
             IdentificationWarning,
             stacklevel=4,
         )
-    n_obs = len(moments.residual)
+    n_obs = len(residual)
     df_resid = n_obs - middle.edf
-    rotated = replace(moments, jacobian=moments.jacobian @ middle.root)
-    if kind == "HAC":
-        meat, description = _hac(rotated, options, df_resid)
+    rotated = [
+        replace(part.moments, jacobian=part.moments.jacobian @ part.bread.root) for part in parts
+    ]
+    if kind == "nonrobust":
+        scale = residual @ residual / df_resid
+        jacobian = np.concatenate([one.jacobian for one in rotated], axis=1)
+        meat = scale * (jacobian.T @ jacobian)
+        description = "nonrobust (equal variances, no correlation)"
+    elif kind == "HAC":
+        meat, description = _hac(_scores(rotated), options, df_resid)
     elif kind == "cluster":
-        meat, description = _cluster(rotated, options, df_resid)
+        meat, description = _cluster(_scores(rotated), options, df_resid)
         df_resid = len(np.unique(options["groups"])) - 1.0
-    elif kind == "nonrobust":
-        scale = moments.residual @ moments.residual / df_resid
-        meat, description = scale * rotated.gram, "nonrobust (equal variances, no correlation)"
     else:
-        meat, description = _heteroskedastic(rotated, kind, df_resid)
-    if bending is not None and kind != "nonrobust":
-        meat = _exact(meat, middle, bending)
+        scores = np.concatenate([_heteroskedastic(one, kind, df_resid) for one in rotated], axis=1)
+        meat, description = scores.T @ scores, f"{kind} (robust to unequal variances)"
+    if kind != "nonrobust":
+        exact = block_diag(*[_exact(part) for part in parts])
+        meat = exact @ meat @ exact
     matrix = middle.root @ meat @ middle.root.T
     use_t = kind == "nonrobust" if use_t is None else bool(use_t)
     return Covariance(matrix, kind, description, options, use_t, df_resid)
@@ -262,20 +338,27 @@ def bending_of(
     return mean_bending * len(weights) * target_scale**2
 
 
-def _exact(meat: np.ndarray, middle: Bread, bending: np.ndarray) -> np.ndarray:
-    """Exchange the Gauss-Newton bread, the identity in these coordinates, for the exact one.
+def _exact(part: Part) -> np.ndarray:
+    """What turns the Gauss-Newton bread, the identity in these coordinates, into the exact one.
 
     A Hessian that is close to singular or indefinite says that the estimate is no strict minimum;
     the Gauss-Newton bread stays then.
     """
-    values, vectors = np.linalg.eigh(np.eye(len(meat)) + middle.root.T @ bending @ middle.root)
-    if values[0] <= DEFINITE:
-        return meat
-    inverse = (vectors / values) @ vectors.T
-    return inverse @ meat @ inverse
+    root = part.bread.root
+    same = np.eye(root.shape[1])
+    if part.bending is None:
+        return same
+    values, vectors = np.linalg.eigh(same + root.T @ part.bending @ root)
+    return same if values[0] <= DEFINITE else (vectors / values) @ vectors.T
 
 
-def _heteroskedastic(moments: Moments, kind: str, df_resid: float):
+def _scores(rotated: Sequence[Moments]) -> np.ndarray:
+    """Derivatives of half the squared residuals by all parameters, a row an observation."""
+    return np.concatenate([one.jacobian * one.residual[:, None] for one in rotated], axis=1)
+
+
+def _heteroskedastic(moments: Moments, kind: str, df_resid: float) -> np.ndarray:
+    """Scores with the corrections of HC1, HC2 and HC3."""
     squares = moments.residual**2
     if kind == "HC1":
         squares = squares * len(squares) / df_resid
@@ -288,26 +371,23 @@ def _heteroskedastic(moments: Moments, kind: str, df_resid: float):
                 f"{exact[0]} of the sample (a dummy of its own?); choose HC1, or leave the row out."
             )
         squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
-    scores = moments.jacobian * np.sqrt(squares)[:, None]
-    return scores.T @ scores, f"{kind} (robust to unequal variances)"
+    return moments.jacobian * np.copysign(np.sqrt(squares), moments.residual)[:, None]
 
 
-def _hac(moments: Moments, options: dict[str, Any], df_resid: float):
-    n_obs = len(moments.residual)
+def _hac(scores: np.ndarray, options: dict[str, Any], df_resid: float):
+    n_obs = len(scores)
     if options.get("maxlags") is None:
         options["maxlags"] = automatic_lags(n_obs)
     lags, kernel = options["maxlags"], options.setdefault("kernel", "bartlett")
-    scores = moments.jacobian * moments.residual[:, None]
     meat = sandwich_covariance.S_hac_simple(scores, nlags=lags, weights_func=KERNELS[kernel])
     if options.setdefault("use_correction", False):
         meat = meat * n_obs / df_resid
     return meat, f"HAC (robust to unequal variances and autocorrelation), {kernel}, {lags} lags"
 
 
-def _cluster(moments: Moments, options: dict[str, Any], df_resid: float):
+def _cluster(scores: np.ndarray, options: dict[str, Any], df_resid: float):
     _, codes = np.unique(np.asarray(options["groups"]), return_inverse=True)
-    n_obs, n_groups = len(moments.residual), codes.max() + 1
-    scores = moments.jacobian * moments.residual[:, None]
+    n_obs, n_groups = len(scores), codes.max() + 1
     meat = sandwich_covariance.S_crosssection(scores, codes)
     if options.setdefault("use_correction", True):
         meat = meat * n_groups / (n_groups - 1.0) * (n_obs - 1.0) / df_resid

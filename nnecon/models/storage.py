@@ -10,13 +10,7 @@ from nnecon.data.design import Design
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.regression import NeuralRegression
-from nnecon.results.archive import (
-    SOLUTION_ARRAYS,
-    cv_from_state,
-    path_from_state,
-    read_archive,
-    under,
-)
+from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
 from nnecon.results.base import CovarianceSpec
 
 MODELS = {model.__name__: model for model in (NeuralRegression,)}
@@ -68,7 +62,7 @@ def load(
     spec = CovarianceSpec(cov["kind"], {**cov["options"], **under(arrays, "cov")}, cov["use_t"])
     index = design.sample.index
     return model.restore(
-        Solution(**{name: arrays[name] for name in SOLUTION_ARRAYS}, **meta["solution"]),
+        Solution(params=arrays["params"], history=arrays["history"], **meta["solution"]),
         spec,
         alpha_rule=meta["alpha_rule"],
         search=meta["search"],

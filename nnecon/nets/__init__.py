@@ -2,7 +2,8 @@
 
 from nnecon.nets.custom import Custom
 from nnecon.nets.dense import Dense
+from nnecon.nets.ensemble import Ensemble
 
-Network = Dense | Custom
+Network = Dense | Custom | Ensemble
 
-__all__ = ["Custom", "Dense", "Network"]
+__all__ = ["Custom", "Dense", "Ensemble", "Network"]
