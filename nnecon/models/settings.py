@@ -62,7 +62,9 @@ class Settings:
         rng: int | np.random.Generator,
     ) -> "Settings":
         """Read the arguments of ``fit``."""
-        rule, grid, share = read_alpha(alpha), read_alphas(alphas), check_share(L1_wt)
+        rule, grid = read_alpha(alpha), read_alphas(alphas)
+        check_share(L1_wt)
+        share = float(L1_wt)
         if group_inputs and share == 0.0:
             raise SpecificationError(
                 "group_inputs=True drops variables through the L1 share of the penalty, which is "
