@@ -76,8 +76,13 @@ class Differentiated:
         return state.jacobian
 
 
-def local_model(network: Network, loss: Loss, inputs: np.ndarray) -> LocalModel:
-    """The quickest way to the derivatives of ``network`` on the rows ``inputs``."""
+def local_model(
+    network: Network, loss: Loss, inputs: np.ndarray, *, rough: bool = False
+) -> LocalModel:
+    """The quickest way to the derivatives of ``network`` on the rows ``inputs``.
+
+    With ``rough``, sums of second derivatives may be in single precision.
+    """
     if isinstance(network, Dense) and len(network.hidden) == 1:
-        return OneLayer.on(network, inputs)
+        return OneLayer.on(network, inputs, np.float32 if rough else np.float64)
     return Differentiated(kernels(network, loss), inputs)

@@ -22,14 +22,14 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution,
 from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200, warm=True)
-TRIAL = Options(gradient=1e-6, decrease=1e-8, first=40, later=40, warm=True)
+TRIAL = Options(gradient=1e-10, decrease=1e-20, first=60, later=60, warm=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 
-FIRST = 0.5
+FIRST = 0.6
 """Where along the grid the starts compete."""
 
-KEPT = 2
+KEPT = 4
 """Starts of which the whole path is followed."""
 
 NEAR = 8

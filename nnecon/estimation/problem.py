@@ -101,6 +101,9 @@ class Options:
         Iterations allowed on the first problem of a chain and on the warm-started ones.
     warm : bool
         Whether the first problem, too, starts near its solution.
+    rough : bool
+        Whether matrices of second derivatives may be in single precision, as long as gradients
+        are not.
     """
 
     gradient: float
@@ -108,9 +111,10 @@ class Options:
     first: int
     later: int
     warm: bool = False
+    rough: bool = False
 
 
-FAST = Options(gradient=1e-4, decrease=1e-5, first=100, later=20)
+FAST = Options(gradient=1e-3, decrease=1e-4, first=30, later=6, rough=True)
 """Enough to score a resample and to tell minima apart."""
 
 PATIENT = Options(gradient=1e-11, decrease=1e-22, first=2000, later=2000)

@@ -12,7 +12,7 @@ Everything here is NumPy: matrix products are what BLAS does best, and nothing i
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
@@ -107,6 +107,9 @@ def _layout(network: Dense) -> _Layout:
 class OneLayer:
     """A network with one hidden layer on given rows.
 
+    Fitted values and gradients are in double precision. Sums of second derivatives are in that of
+    ``products``: a step of Newton's method forgives rounding in the matrix, not in the gradient.
+
     Parameters
     ----------
     network : Dense
@@ -118,6 +121,8 @@ class OneLayer:
     products, mixed : ndarray
         Products of two inputs (n, q (q + 1) / 2), and of a linear regressor and an input
         (n, n_linear q).
+    room : tuple of ndarray
+        Memory for the pairs of units and for units times inputs, kept between calls.
     """
 
     network: Dense
@@ -125,15 +130,23 @@ class OneLayer:
     into: np.ndarray
     products: np.ndarray
     mixed: np.ndarray
+    room: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def on(cls, network: Dense, inputs: np.ndarray) -> "OneLayer":
+    def on(cls, network: Dense, inputs: np.ndarray, dtype: Any = np.float64) -> "OneLayer":
         """Prepare the products of the inputs."""
         linear = np.ascontiguousarray(inputs[:, : network.n_linear])
         into = np.column_stack([inputs[:, network.n_linear :], np.ones(len(inputs))])
         first, second = _layout(network).squares
-        mixed = (linear[:, :, None] * into[:, None, :]).reshape(len(inputs), -1)
-        return cls(network, linear, into, into[:, first] * into[:, second], mixed)
+        factor = into.astype(dtype, copy=False)
+        mixed = linear[:, :, None].astype(dtype, copy=False) * factor[:, None, :]
+        units, rows = network.layers[0].units, min(BLOCK, len(inputs))
+        room = (
+            np.empty((units * (units + 1) // 2, rows), dtype),
+            np.empty((units, into.shape[1], rows), dtype),
+        )
+        products = factor[:, first] * factor[:, second]
+        return cls(network, linear, into, products, mixed.reshape(len(inputs), -1), room)
 
     def evaluate(self, params: np.ndarray) -> tuple[np.ndarray, Units]:
         """Fitted values (n,) and the hidden units."""
@@ -178,38 +191,38 @@ class OneLayer:
 
     def normal(self, units: Units, curvature: np.ndarray) -> np.ndarray:
         """Sum of ``curvature_i`` times the outer product of row i's derivatives, (k, k)."""
-        layout = _layout(self.network)
-        buffer = np.zeros(sum(layout.sizes))
-        parts = np.split(buffer, np.cumsum(layout.sizes)[:-1])
-        size, q = len(units.value), self.into.shape[1]
-        room = np.empty((len(layout.pairs[0]), min(BLOCK, len(curvature))))
+        layout, dtype = _layout(self.network), self.products.dtype
+        parts = [np.zeros(size, dtype) for size in layout.sizes]
+        size = len(units.value)
         for at in range(0, len(curvature), BLOCK):
             rows = slice(at, at + BLOCK)
-            c = curvature[rows]
-            slope, value = units.output[:, None] * units.slope[:, rows], units.value[:, rows]
-            weighted = slope * c
-            pairs, begin = room[:, : len(c)], 0
+            c = curvature[rows].astype(dtype)
+            slope = (units.output[:, None] * units.slope[:, rows]).astype(dtype)
+            value = units.value[:, rows].astype(dtype)
+            linear = self.linear[rows].astype(dtype)
+            weighted, active = slope * c, value * c
+            pairs, spread = (room[..., : len(c)] for room in self.room)
+            begin = 0
             for unit in range(size):
-                np.multiply(weighted[unit], slope[unit:], out=pairs[begin : begin + size - unit])
-                begin += size - unit
-            into = np.ascontiguousarray(self.into[rows].T)
-            linear = self.linear[rows]
-            active = value * c
+                end = begin + size - unit
+                np.multiply(weighted[unit], slope[unit:], out=pairs[begin:end])
+                begin = end
+            np.multiply(weighted[:, None, :], self.into[rows].T.astype(dtype), out=spread)
             parts[0] += (pairs @ self.products[rows]).ravel()
             parts[1] += (weighted @ self.mixed[rows]).ravel()
-            spread = (weighted[:, None, :] * into).reshape(size * q, -1)
-            parts[2] += (spread @ value.T).ravel()
+            parts[2] += (spread.reshape(-1, len(c)) @ value.T).ravel()
             parts[3] += (active @ linear).ravel()
             parts[4] += (active @ value.T).ravel()
             parts[5] += (linear.T @ (c[:, None] * linear)).ravel()
-        return buffer[layout.normal]
+        return np.concatenate(parts, dtype=float).take(layout.normal)
 
     def bending(self, units: Units, slope: np.ndarray) -> np.ndarray:
         """Sum of ``slope_i`` times the second derivatives of row i, shape (k, k)."""
-        own = (units.output[:, None] * units.bend * slope) @ self.products
+        bend = units.output[:, None] * units.bend * slope
+        own = bend.astype(self.products.dtype) @ self.products
         cross = (units.slope * slope) @ self.into
         buffer = np.concatenate([[0.0], own.ravel(), cross.ravel()])
-        return buffer[_layout(self.network).bending]
+        return buffer.take(_layout(self.network).bending)
 
     def jacobian(self, units: Units) -> np.ndarray:
         """Derivatives of the fitted values, shape (n, k)."""

@@ -9,7 +9,8 @@ from nnecon.estimation.path import (
     Baselines,
     alpha_grid,
     connect,
-    live_alpha,
+    find_live,
+    join_network,
     polish,
     trace_paths,
 )
@@ -34,9 +35,11 @@ def setting():
     weights = np.stack([np.ones(n), np.arange(n) % 5 != 0]).astype(float)
     starts = np.stack([network.init(g) for _ in range(4)])
     classical = Baselines.solve(objective, weights)
-    live = live_alpha(objective, weights[0], classical, starts, LM)
+    found = find_live(objective, weights[0], classical, starts, LM)
+    live = found.alpha
     alphas = alpha_grid(live, 2 * classical.loss[0], n, 12)
     paths = trace_paths(objective, weights, classical, alphas, starts, LM)
+    paths = join_network(objective, weights, classical, paths, found, LM)
     return objective, weights, starts, classical, live, alphas, paths
 
 

@@ -64,12 +64,12 @@ class _Expansion(NamedTuple):
 class _Problem:
     """One penalised problem: a chain's data at one alpha."""
 
-    def __init__(self, objective: Objective, weights: np.ndarray) -> None:
+    def __init__(self, objective: Objective, weights: np.ndarray, rough: bool) -> None:
         keep = weights > 0
         self.network, self.loss = objective.network, objective.loss
         self.target, self.share = objective.target[keep], shares(weights[keep])
         self.kernels = kernels(objective.network, objective.loss)
-        self.model = local_model(self.network, self.loss, objective.inputs[keep])
+        self.model = local_model(self.network, self.loss, objective.inputs[keep], rough=rough)
         self.unit_ridge = objective.penalty.ridge
         self.target_norm = float(np.sqrt(self.share @ self.target**2))
         self.inputs = objective.inputs[keep]
@@ -196,7 +196,7 @@ def levenberg_marquardt(
 def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: Monitor) -> Trace:
     regularised = bool((chain.alphas > 0).all() and objective.penalty.ridge.any())
     plain = regularised or not objective.loss.least_squares
-    problem = _Problem(objective, chain.weights)
+    problem = _Problem(objective, chain.weights, options.rough and plain)
     step = _normal_step if plain else _qr_step
     found: list[np.ndarray] = []
     records: list[tuple[float, float, float, int]] = []
