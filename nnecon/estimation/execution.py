@@ -149,10 +149,7 @@ class Execution:
     def _here(self, work, waiting, keep, monitor, at_once) -> None:
         with one_blas_thread():
             if self.executor is not None:
-                futures = {
-                    self.executor.submit(work, *task, monitor): at for at, task in waiting.items()
-                }
-                _collect(futures, keep, monitor.stop)
+                _collect(_submit(self.executor, work, waiting, monitor), keep, monitor.stop)
                 return
             threads = min(self.threads or cores(), at_once or len(waiting), len(waiting))
             if threads == 1:
@@ -160,8 +157,7 @@ class Execution:
                     keep(at, work(*task, monitor))
                 return
             with ThreadPoolExecutor(threads) as pool:
-                futures = {pool.submit(work, *task, monitor): at for at, task in waiting.items()}
-                _collect(futures, keep, monitor.stop)
+                _collect(_submit(pool, work, waiting, monitor), keep, monitor.stop)
 
     def _elsewhere(self, work, waiting, keep, monitor) -> None:
         def keep_and_count(at: int, traces: list[Trace]) -> None:
@@ -244,6 +240,11 @@ def _alone(ticket: bytes, digest: str, source: Any, task: bytes) -> list[Trace]:
     """A task in another process: one BLAS thread, nobody who listens."""
     with one_blas_thread():
         return unpack(digest, source)(*pickle.loads(task), Monitor())
+
+
+def _submit(executor: Executor, work: Work, waiting, monitor: Monitor) -> dict[Future, int]:
+    submit: Callable[..., Future] = executor.submit
+    return {submit(work, *task, monitor): at for at, task in waiting.items()}
 
 
 def _collect(futures: dict[Future, int], keep: Callable[..., None], stop: Callable[[], None]):

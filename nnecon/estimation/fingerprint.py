@@ -107,7 +107,8 @@ class Fingerprints:
         if array.dtype.hasobject:
             content = self._digest(array.tolist())
         else:
-            content = _hash("numbers", memoryview(np.ascontiguousarray(array).reshape(-1)))
+            numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            content = _hash("numbers", numbers.data)
         found = _hash("array", f"{array.dtype.descr}{array.shape}".encode(), content)
         if isinstance(thing, np.ndarray):
             # kept, so that its number is not given to another array
@@ -143,7 +144,8 @@ class Fingerprints:
     def _reduced(self, thing: Any) -> bytes:
         """Whatever can be pickled: the function and the arguments that make it again."""
         try:
-            made = thing.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(type(thing))
+            made = thing.__reduce_ex__(4) if reduce is None else reduce(thing)
         except (TypeError, AttributeError, RecursionError) as error:
             raise SpecificationError(
                 f"checkpoint= cannot tell {thing!r} from another {type(thing).__name__} in a later "
@@ -153,8 +155,6 @@ class Fingerprints:
         if isinstance(made, str):
             return self._all("name", getattr(thing, "__module__", None), made)
         parts = [list(part) if isinstance(part, Iterator) else part for part in made]
-        if parts[0] in (copyreg.__newobj__, copyreg.__reduce_ex__):  # type: ignore[attr-defined]
-            parts[0] = "object"
         return self._all("object", type(thing), *parts)
 
 
