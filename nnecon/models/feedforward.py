@@ -10,8 +10,9 @@ from nnecon.data.design import Design
 from nnecon.data.identification import check_rank
 from nnecon.data.scaling import Scaling
 from nnecon.data.variables import columns_by_variable
+from nnecon.estimation.ensemble import mean_loss
 from nnecon.estimation.estimate import certify
-from nnecon.estimation.kernels import certificate, fitted
+from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.estimation.penalties import (
     ElasticNet,
     GroupLasso,
@@ -164,10 +165,18 @@ class FeedForward(Model):
                 f"params: give {self.network.n_params} finite numbers, in the order of param_names."
             )
         spec = self._cov_spec(cov_type, cov_kwds, use_t, None)
-        objective, scaling = self._objective()
+        return self._results_at(values, float(alpha), {}, spec)
+
+    def _results_at(
+        self, values: np.ndarray, alpha: float, settings: Mapping[str, Any], spec: CovarianceSpec
+    ) -> Any:
+        """Results at parameters in the user's units, with the penalty that ``settings`` name."""
+        objective, scaling = self._objective(
+            settings.get("L1_wt", 0.0), settings.get("group_inputs", False)
+        )
         transform, offset = self.user_units(scaling)
         standardised = np.linalg.solve(transform, values - offset)
-        chain = Chain.single(self.weights, standardised, float(alpha))
+        chain = Chain.single(self.weights, standardised, alpha)
         solution = certify(objective, standardised, chain, "none (given parameters)", 0)
         estimate = Estimate(
             solution,
@@ -182,8 +191,11 @@ class FeedForward(Model):
 
     def restore(self, solution: Solution, spec: CovarianceSpec, **facts: Any) -> Any:
         """Results from a solution that was estimated before, as :func:`nnecon.load` needs them."""
-        objective, scaling = self._objective()
-        loss = certificate(objective, solution.params, self.weights, 0.0)[0]
+        settings = facts.get("facts", {})
+        objective, scaling = self._objective(
+            settings.get("L1_wt", 0.0), settings.get("group_inputs", False)
+        )
+        loss = mean_loss(objective, solution.params, self.weights)
         if not np.isclose(loss, solution.loss, rtol=1e-6, atol=1e-25):
             raise SpecificationError(
                 f"the saved estimate does not fit its data any more (mean loss {loss:.6g} instead "
@@ -195,12 +207,17 @@ class FeedForward(Model):
         return self.results_class(self, estimate, spec)
 
     def predict(self, params: Any, exog: Any = None) -> np.ndarray:
-        """Predicted means at a parameter vector in the user's units, shape (m,)."""
+        """Predicted means at a parameter vector in the user's units, shape (m,).
+
+        Parameters of several networks in a row, as those of an ensemble, give their mean.
+        """
         scaling = self.scaling
         transform, offset = self.user_units(scaling)
-        standardised = np.linalg.solve(transform, np.asarray(params, dtype=float) - offset)
+        members = np.asarray(params, dtype=float).reshape(-1, self.network.n_params)
+        standardised = np.linalg.solve(transform, (members - offset).T).T
         columns, _ = self.design.exog_for(exog)
-        return scaling.restore(fitted(self.network, standardised, scaling.rows(columns)))
+        values = fitted_many(self.network, standardised, scaling.rows(columns))
+        return scaling.restore(values.mean(axis=0))
 
     def _objective(
         self, L1_wt: float = 0.0, group_inputs: bool = False

@@ -10,6 +10,7 @@ from nnecon import baselines
 from nnecon.data.design import Design
 from nnecon.data.scaling import Scaling
 from nnecon.estimation import path as paths
+from nnecon.estimation.ensemble import find_members, join
 from nnecon.estimation.estimate import Solver, certify
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
@@ -134,6 +135,29 @@ def _follow(
     if len(positive) < len(grid):
         best = paths.without_penalty(job.objective, weights, best, job.solver, job.execution)
     return best
+
+
+def average(job: Job, traced: Traced, size: int) -> Solution:
+    """Mean of ``size`` networks at the chosen penalty.
+
+    It is the solution itself where there is one network, or where that is the classical model.
+    """
+    best = traced.solution
+    if size == 1 or best.penalty == 0.0:
+        return best
+    classical = paths.Baselines.solve(job.objective, job.weights[None])
+    members = find_members(
+        job.objective,
+        job.weights,
+        classical.params[0],
+        job.starts,
+        traced.path.alphas[1:],
+        best,
+        size,
+        job.solver,
+        job.execution,
+    )
+    return join(job.objective, members, job.weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

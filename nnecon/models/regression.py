@@ -19,7 +19,7 @@ from nnecon.estimation.training import Training
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
 from nnecon.inference.covariance import automatic_lags
 from nnecon.models.feedforward import FeedForward
-from nnecon.models.fitting import Job, trace
+from nnecon.models.fitting import Job, average, trace
 from nnecon.models.progress import progress_bar
 from nnecon.models.settings import Settings
 from nnecon.nets import Dense
@@ -177,8 +177,12 @@ class NeuralRegression(FeedForward):
             Random starts of the network. They compete at one penalty; the best are followed along
             the path, and the best of these counts at each penalty.
         ensemble : int
-            Networks, from the best starts at the chosen penalty, whose mean is the estimate;
-            standard errors and intervals then include the spread between them.
+            Networks, from the best of the starts at the chosen penalty, whose mean is the
+            estimate; standard errors and intervals then include the spread between them
+            (``results.members``). Starts that end in the same network all count. Path and
+            cross-validation are those of the single best network. Without a network, or where it
+            is zero at the chosen penalty, all members are the classical model, and so is their
+            mean.
         method : {"auto", "lm", "lbfgs", "prox", "adam", "sgd"}, nnecon.Adam or nnecon.SGD
             Levenberg-Marquardt, L-BFGS, proximal Gauss-Newton for ``L1_wt > 0``, or mini-batches;
             "auto" chooses by the size of the problem and the penalty.
@@ -243,9 +247,11 @@ class NeuralRegression(FeedForward):
                 replace(execution, progress=report),
             )
             traced = trace(job, rule, settings.alphas)
-        solution = traced.solution
+            solution = average(job, traced, settings.ensemble)
         self._warn(solution, traced.path, settings.alpha, solver.stochastic)
         search = f"{settings.n_starts} starts, {settings.seed}"
+        if len(solution.params) > self.network.n_params:
+            search = f"mean of {settings.ensemble} networks, {settings.seed}"
         estimate = Estimate(
             solution,
             objective,
@@ -289,6 +295,11 @@ class NeuralRegression(FeedForward):
             raise SpecificationError(
                 "network=f(params, x) is estimated without penalty and folds; leave alpha, L1_wt "
                 "and cv at their defaults."
+            )
+        if settings.ensemble > 1:
+            raise SpecificationError(
+                f"ensemble={settings.ensemble} averages over random starts, but network=f(params, "
+                "x) has one start, start_params; leave ensemble at 1."
             )
         objective, scaling = self._objective()
         start = self.specification.start

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.scaling import Scaling
-from nnecon.estimation.kernels import fitted
+from nnecon.estimation.kernels import certificate, fitted, fitted_many
 from nnecon.estimation.problem import Objective, Solution
 from nnecon.exceptions import SpecificationError
 from nnecon.inference import covariance as cov
+from nnecon.nets import Dense, Ensemble, Network
 from nnecon.results.archive import results_state, write_archive
 from nnecon.results.immutable import Immutable
 from nnecon.results.inference_table import coefficient_table
@@ -27,7 +28,8 @@ class Estimate:
     Attributes
     ----------
     solution, objective, scaling
-        The estimate in standardised coordinates, its problem, and the way back.
+        The estimate in standardised coordinates, its problem, and the way back. Of an ensemble
+        the parameters are those of all members, stacked; the problem is that of one.
     weights : ndarray of shape (n,)
         The user's observation weights.
     alpha_rule : str
@@ -116,7 +118,7 @@ class Results(Immutable):
 
     @property
     def converged(self) -> bool:
-        """Whether the relative gradient norm is under 1e-6."""
+        """Whether the relative gradient norm is under 1e-6, of every network of an ensemble."""
         return self.estimate.solution.converged
 
     @property
@@ -142,15 +144,59 @@ class Results(Immutable):
         """The classical model, estimated by statsmodels on the same rows."""
         return self.estimate.baseline
 
+    @property
+    def n_networks(self) -> int:
+        """Networks whose mean is the estimate; more than one in an ensemble."""
+        return len(self.solution.params) // self.model.network.n_params
+
+    @cached_property
+    def members(self) -> pd.DataFrame:
+        """Networks whose mean is the estimate, a row a network, the one of the path first.
+
+        Columns are ``objective``, ``loss`` and ``penalty`` of the standardised problem, ``edf``,
+        and ``certificate``, the relative gradient norm.
+        """
+        objective, weights = self.estimate.objective, self.estimate.weights
+        found = [certificate(objective, one, weights, self.alpha) for one in self._members]
+        strength = self.alpha if np.isfinite(self.alpha) else 0.0
+        return pd.DataFrame(
+            {
+                "objective": [loss + strength * penalty for loss, penalty, _ in found],
+                "loss": [loss for loss, _, _ in found],
+                "penalty": [penalty for _, penalty, _ in found],
+                "edf": [part.bread.edf for part in self._parts],
+                "certificate": [relative for _, _, relative in found],
+            },
+            index=[f"net{at}" for at in range(1, len(found) + 1)],
+        )
+
+    @property
+    def _network(self) -> Network:
+        member = self.model.network
+        if self.n_networks > 1 and isinstance(member, Dense):
+            return Ensemble(member, self.n_networks)
+        return member
+
+    @property
+    def _members(self) -> np.ndarray:
+        """Standardised parameters, a row a network."""
+        return self.solution.params.reshape(self.n_networks, -1)
+
     @cached_property
     def _map(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.model.user_units(self.estimate.scaling)
+        network, plain = self._network, self.model.user_units(self.estimate.scaling)
+        return network.user_units(*plain) if isinstance(network, Ensemble) else plain
+
+    @property
+    def _param_names(self) -> list[str]:
+        network, plain = self._network, self.model.param_names
+        return network.names(plain) if isinstance(network, Ensemble) else plain
 
     @cached_property
     def params(self) -> pd.Series:
-        """Parameters in the user's units."""
+        """Parameters in the user's units; of an ensemble ``net1.``, ``net2.``, ... in a row."""
         transform, offset = self._map
-        return pd.Series(transform @ self.solution.params + offset, index=self.model.param_names)
+        return pd.Series(transform @ self.solution.params + offset, index=self._param_names)
 
     # -- covariance -------------------------------------------------------------------------------
 
@@ -159,38 +205,41 @@ class Results(Immutable):
         return self.estimate.weights / self.estimate.weights.mean()
 
     @cached_property
-    def _moments(self) -> cov.Moments:
-        """Moments in the units of the dependent variable, by standardised parameters."""
-        estimate = self.estimate
-        return cov.penalised_moments(
-            estimate.objective,
-            self.solution.params,
-            self.alpha,
-            self.resid.to_numpy(),
-            estimate.weights,
-            estimate.scaling.target_scale,
-        )
+    def _parts(self) -> list[cov.Part]:
+        """What the covariance is made of, one entry a network, in the dependent variable's units.
+
+        Derivatives are those by standardised parameters.
+        """
+        estimate, scaling = self.estimate, self.estimate.scaling
+        values = fitted_many(self.model.network, self._members, estimate.objective.inputs)
+        robust = self.cov_spec.kind != "nonrobust" and not self.is_linear
+        parts = []
+        for params, fit in zip(self._members, values, strict=True):
+            moments = cov.penalised_moments(
+                estimate.objective,
+                params,
+                self.alpha,
+                self.model.endog - scaling.restore(fit),
+                estimate.weights,
+                scaling.target_scale,
+            )
+            bending = None
+            if robust:
+                bending = cov.bending_of(
+                    estimate.objective, params, estimate.weights, scaling.target_scale
+                )
+            parts.append(cov.Part(moments, cov.bread(moments), bending))
+        return parts
 
     @cached_property
     def _bread(self) -> cov.Bread:
-        return cov.bread(self._moments)
+        return cov.joint_bread([part.bread for part in self._parts])
 
     @cached_property
     def covariance(self) -> cov.Covariance:
         """Covariance of the standardised parameters, with its description."""
         spec = self.cov_spec
-        estimate = self.estimate
-        bending = None
-        if spec.kind != "nonrobust" and not self.is_linear:
-            bending = cov.bending_of(
-                estimate.objective,
-                self.solution.params,
-                estimate.weights,
-                estimate.scaling.target_scale,
-            )
-        return cov.covariance(
-            self._moments, self._bread, spec.kind, spec.options, spec.use_t, bending
-        )
+        return cov.joint_covariance(self._parts, spec.kind, spec.options, spec.use_t)
 
     @property
     def is_linear(self) -> bool:
@@ -214,14 +263,14 @@ class Results(Immutable):
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance of ``params``, in the user's units."""
-        transform, names = self._map[0], self.model.param_names
+        transform, names = self._map[0], self._param_names
         matrix = transform @ self.covariance.matrix @ transform.T
         return pd.DataFrame(matrix, index=names, columns=names)
 
     @cached_property
     def bse(self) -> pd.Series:
         """Standard errors of ``params``."""
-        return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self.model.param_names))
+        return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self._param_names))
 
     def _table(self, alpha: float = 0.05) -> pd.DataFrame:
         return coefficient_table(self.params, self.bse, self.use_t, self.covariance.df_resid, alpha)
@@ -253,8 +302,8 @@ class Results(Immutable):
     @cached_property
     def fittedvalues(self) -> pd.Series:
         """Fitted values, in the user's units and with the rows' labels."""
-        objective = self.estimate.objective
-        values = fitted(objective.network, self.solution.params, objective.inputs)
+        inputs = self.estimate.objective.inputs
+        values = fitted(self._network, self.solution.params, inputs)
         return self._series(self.estimate.scaling.restore(values))
 
     @cached_property
@@ -264,7 +313,10 @@ class Results(Immutable):
 
     @property
     def edf(self) -> float:
-        """Effective degrees of freedom, ``tr[(J'WJ + n alpha D)^-1 J'WJ]``."""
+        """Effective degrees of freedom, ``tr[(J'WJ + n alpha D)^-1 J'WJ]``.
+
+        Of an ensemble their mean over the networks, since the fitted values are means as well.
+        """
         return self._bread.edf
 
     @property

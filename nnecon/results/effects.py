@@ -28,6 +28,9 @@ class MarginalEffects:
         Distribution of the statistics, and the kind of covariance in words.
     endog_name : str
         Dependent variable.
+    se_starts : Series, optional
+        The part of ``margeff_se`` that is the spread between starts: the Monte Carlo standard
+        error of the mean over an ensemble's networks, zero for a single network.
     """
 
     margeff: pd.Series
@@ -38,6 +41,7 @@ class MarginalEffects:
     df_resid: float
     description: str
     endog_name: str
+    se_starts: pd.Series | None = None
 
     def _table(self, alpha: float = 0.05) -> pd.DataFrame:
         return coefficient_table(

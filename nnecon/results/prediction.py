@@ -15,11 +15,15 @@ class PredictionResults:
     Attributes
     ----------
     predicted_mean, se_mean : Series
-        Mean and its delta-method standard error, by row label.
+        Mean and its standard error, by row label: delta method, and for an ensemble the spread
+        between its networks.
     var_resid : ndarray of shape (m,)
         Variance of the disturbance of each row.
     use_t, df_resid
         Distribution of the intervals.
+    se_starts : Series, optional
+        The part of ``se_mean`` that is the spread between starts: the Monte Carlo standard error
+        of the mean over an ensemble's networks, zero for a single network.
     """
 
     predicted_mean: pd.Series
@@ -27,6 +31,7 @@ class PredictionResults:
     var_resid: np.ndarray
     use_t: bool
     df_resid: float
+    se_starts: pd.Series | None = None
 
     @property
     def se_obs(self) -> pd.Series:

@@ -96,12 +96,25 @@ class NeuralRegressionResults(RegressionNumbers):
             f"Standard errors: {self.covariance.description}; partial effects by the delta method.",
             self.solution.status,
         ]
+        if self.n_networks > 1:
+            notes.append(self._ensemble_note)
         if self.is_classical and self.model.has_network:
             notes.append(f"The network is zero at this penalty. {self.classical_sentence}")
         if self.estimate.cv is not None:
             notes += list(self.compare().notes[1:3])
         title = "Neural Regression Results"
         return tables.summary(title, self._header(), blocks, notes)
+
+    @property
+    def _ensemble_note(self) -> str:
+        best, worst = self.members["objective"].iloc[0], self.members["objective"].max()
+        starts = self.estimate.facts["n_starts"]
+        return (
+            f"The estimate is the mean of {self.n_networks} networks, the best of {starts} starts, "
+            f"the worst with an objective {100 * (worst / best - 1):.2g}% above the best. Standard "
+            "errors and intervals of effects and predictions include the spread between them; "
+            "path and cross-validation are those of the single best network."
+        )
 
     def __str__(self) -> str:
         return str(self.summary())

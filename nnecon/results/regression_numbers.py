@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
 from nnecon.inference.covariance import automatic_lags
@@ -14,7 +15,9 @@ from nnecon.inference.effects import (
     average_change,
     average_level,
     average_slope,
+    changes_along,
     delta_variance,
+    slopes_along,
     values_and_gradients,
 )
 from nnecon.results.base import Results
@@ -115,12 +118,22 @@ class RegressionNumbers(Results):
         if exog is None:
             return self.fittedvalues
         rows, index = self._rows(exog)
-        objective, scaling = self.estimate.objective, self.estimate.scaling
-        values, _ = values_and_gradients(objective.network, self.solution.params, rows)
-        return pd.Series(scaling.restore(values), index=index)
+        values = fitted(self._network, self.solution.params, rows)
+        return pd.Series(self.estimate.scaling.restore(values), index=index)
+
+    def _spread(self, by_network: np.ndarray) -> np.ndarray:
+        """Monte Carlo variance of means over the networks of an ensemble.
+
+        ``by_network`` (m, q) are q quantities in each of the m networks. Zero for one network.
+        """
+        if len(by_network) == 1:
+            return np.zeros(by_network.shape[1])
+        return by_network.var(axis=0, ddof=1) / len(by_network)
 
     def get_prediction(self, exog: Any = None, weights: Any = None) -> PredictionResults:
         """Predicted means with delta-method errors and intervals.
+
+        The errors of an ensemble include the spread between its networks.
 
         Parameters
         ----------
@@ -131,18 +144,21 @@ class RegressionNumbers(Results):
             default for new rows, the sample's own within the sample.
         """
         rows, index = self._rows(exog)
-        objective, scaling = self.estimate.objective, self.estimate.scaling
-        values, gradients = values_and_gradients(objective.network, self.solution.params, rows)
+        scaling = self.estimate.scaling
+        values, gradients = values_and_gradients(self._network, self.solution.params, rows)
         variance = delta_variance(gradients * scaling.target_scale, self.covariance.matrix)
+        members = fitted_many(self.model.network, self._members, rows)
+        spread = self._spread(members) * scaling.target_scale**2
         if weights is None:
             weights = self.estimate.weights if exog is None else np.ones(len(rows))
         weights = np.broadcast_to(np.asarray(weights, dtype=float), (len(rows),))
         return PredictionResults(
             pd.Series(scaling.restore(values), index=index),
-            pd.Series(np.sqrt(variance), index=index),
+            pd.Series(np.sqrt(variance + spread), index=index),
             self.scale / weights,
             self.use_t,
             self.covariance.df_resid,
+            pd.Series(np.sqrt(spread), index=index),
         )
 
     # -- effects ----------------------------------------------------------------------------------
@@ -150,29 +166,32 @@ class RegressionNumbers(Results):
     @cached_property
     def _margeff(self) -> MarginalEffects:
         estimate, design = self.estimate, self.model.design
-        scaling, objective = estimate.scaling, estimate.objective
-        network, params = objective.network, self.solution.params
+        scaling, inputs = estimate.scaling, estimate.objective.inputs
+        network, params = self._network, self.solution.params
+        single, members = self.model.network, self._members
         weights = self._relative_weights / len(self._relative_weights)
-        effects, gradients, classical = [], [], []
+        effects, gradients, classical, by_network = [], [], [], []
         for regressor in design.regressors:
             if regressor.kind == "category":
                 level, reference = design.contrast(regressor)
                 rows = scaling.rows(level), scaling.rows(reference)
                 effect, gradient = average_change(network, params, *rows, weights)
+                own = changes_along(single, members, *rows, weights)
                 derivative = level - reference
             else:
                 derivative = design.direction(regressor)
-                directions = scaling.directions(derivative)
-                effect, gradient = average_slope(
-                    network, params, objective.inputs, directions, weights
-                )
+                rows = inputs, scaling.directions(derivative)
+                effect, gradient = average_slope(network, params, *rows, weights)
+                own = slopes_along(single, members, *rows, weights)
             effects.append(effect * scaling.target_scale)
             gradients.append(gradient * scaling.target_scale)
+            by_network.append(own * scaling.target_scale)
             classical.append(weights @ derivative)
         names = [regressor.name for regressor in design.regressors]
         gradient = np.array(gradients).reshape(len(names), len(params))
         moves = np.array(classical).reshape(len(names), self.model.exog.shape[1])
-        error = np.sqrt(delta_variance(gradient, self.covariance.matrix))
+        spread = self._spread(np.array(by_network).reshape(len(names), len(members)).T)
+        error = np.sqrt(delta_variance(gradient, self.covariance.matrix) + spread)
         return MarginalEffects(
             pd.Series(effects, index=names, dtype=float),
             pd.Series(error, index=names),
@@ -182,6 +201,7 @@ class RegressionNumbers(Results):
             self.covariance.df_resid,
             self.covariance.description,
             self.model.endog_names,
+            pd.Series(np.sqrt(spread), index=names),
         )
 
     def _classical_effects(self, gradient: np.ndarray, names: list[str]) -> pd.DataFrame:
@@ -198,7 +218,7 @@ class RegressionNumbers(Results):
 
         A regressor that enters several columns (interactions, polynomials, splines) has one
         effect, the total derivative; a category's effect is the mean change from the reference
-        category.
+        category. The errors of an ensemble include the spread between its networks.
         """
         return self._margeff
 
@@ -213,13 +233,8 @@ class RegressionNumbers(Results):
         if not len(live):
             raise SpecificationError("the network is zero at every penalty of the path.")
         best = live[0] if path.cv_mean is None else live[path.cv_mean[live].argmin()]
-        spec = self.cov_spec
-        return self.model.results_at(
-            path.params[best],
-            float(path.alphas[best]),
-            cov_type=spec.kind,
-            cov_kwds=spec.options,
-            use_t=spec.use_t,
+        return self.model._results_at(
+            path.params[best], float(path.alphas[best]), self.estimate.facts, self.cov_spec
         )
 
     def effect_curve(
@@ -237,7 +252,7 @@ class RegressionNumbers(Results):
             One less the level of the pointwise delta-method band.
         """
         design, estimate = self.model.design, self.estimate
-        network, scaling = estimate.objective.network, estimate.scaling
+        network, scaling = self._network, estimate.scaling
         weights = self._relative_weights / len(self._relative_weights)
         coefficients = self.baseline.params.to_numpy()
         levels = [r for r in design.regressors if r.kind == "category" and r.variable == x]
@@ -249,15 +264,16 @@ class RegressionNumbers(Results):
             points = np.linspace(np.quantile(observed, 0.01), np.quantile(observed, 0.99), grid)
         else:
             points = np.asarray(grid, dtype=float)
-        values, gradients, classical = [], [], []
+        values, gradients, classical, by_network = [], [], [], []
         for exog in design.partial_grid(regressor, points):
-            value, gradient = average_level(
-                network, self.solution.params, scaling.rows(exog), weights
-            )
+            rows = scaling.rows(exog)
+            value, gradient = average_level(network, self.solution.params, rows, weights)
+            by_network.append(fitted_many(self.model.network, self._members, rows) @ weights)
             values.append(scaling.restore(np.array(value)))
             gradients.append(gradient * scaling.target_scale)
             classical.append(weights @ exog @ coefficients)
-        error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix))
+        spread = self._spread(np.array(by_network).T) * scaling.target_scale**2
+        error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix) + spread)
         width = half_width(alpha, self.use_t, self.covariance.df_resid) * error
         mean = np.array(values)
         name = regressor.variable if regressor.kind == "category" else regressor.name
