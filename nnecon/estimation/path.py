@@ -26,8 +26,8 @@ TRIAL = Options(gradient=1e-10, decrease=1e-20, first=60, later=60, warm=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 
-FIRST = 0.6
-"""Where along the grid the starts compete."""
+FIRST = (0.6, 0.8, 1.0)
+"""Where along the grid the starts compete; further on where none of them stays alive."""
 
 KEPT = 4
 """Starts of which the whole path is followed."""
@@ -142,32 +142,63 @@ def trace_paths(
     All starts are solved at one penalty; those that fall behind there are dropped, and the path is
     followed from the others to both ends.
     """
-    m, first = len(alphas), int(FIRST * (len(alphas) - 1))
-    shape = (len(weights), len(starts))
-    chains = [
-        Chain.single(w, start, alphas[first])
-        for w, base in zip(weights, baselines.params, strict=True)
-        for start in start_from(base, starts)
-    ]
-    traces = estimate(objective, chains, solver, FAST, execution)
-    value = np.array([t.loss[0] + alphas[first] * t.penalty[0] for t in traces]).reshape(shape)
-    ranks = np.argsort(np.where(np.isfinite(value), value, np.inf), axis=1, kind="stable")
-    order = np.concatenate([np.arange(first, m), np.arange(first - 1, -1, -1)])
-    after = np.arange(-1, m - 1)
-    if first:
-        after[m - first] = 0
-    kept = min(KEPT, len(starts))
-    chains = [
-        Chain(w, traces[s * len(starts) + place].params[0], alphas[order], after, base)
-        for s, (w, base) in enumerate(zip(weights, baselines.loss, strict=True))
-        for place in ranks[s, :kept]
-    ]
+    m, kept = len(alphas), min(KEPT, len(starts))
+    leaders = _compete(objective, weights, baselines, alphas, starts, solver, execution)
+    chains, backs = [], []
+    for w, base, leader in zip(weights, baselines.loss, leaders, strict=True):
+        first = leader.place
+        order = np.concatenate([np.arange(first, m), np.arange(first - 1, -1, -1)])
+        after = np.arange(-1, m - 1)
+        if first:
+            after[m - first] = 0
+        chains += [Chain(w, point, alphas[order], after, base) for point in leader.params[:kept]]
+        backs += [np.argsort(order)] * kept
     followed = estimate(objective, chains, solver, FAST, execution)
-    fields = _stack(followed, np.argsort(order), (len(weights), kept))
-    paths = best_of(fields, alphas, baselines)
+    paths = best_of(_stack(followed, backs, (len(weights), kept)), alphas, baselines)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
     return paths
+
+
+class _Leaders(NamedTuple):
+    """Solutions (n_starts, k) at the penalty in ``place`` of the grid, the best first."""
+
+    place: int
+    params: np.ndarray
+
+
+def _compete(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution,
+) -> list[_Leaders]:
+    """Solve all starts of every weight vector where at least one of them stays alive.
+
+    A network that has shrunk to zero stays there at all smaller penalties, so that where all have,
+    they try again at a smaller one.
+    """
+    leaders: dict[int, _Leaders] = {}
+    for place in sorted({int(share * (len(alphas) - 1)) for share in FIRST}):
+        waiting = [s for s in range(len(weights)) if s not in leaders]
+        chains = [
+            Chain.single(weights[s], start, alphas[place])
+            for s in waiting
+            for start in start_from(baselines.params[s], starts)
+        ]
+        traces = estimate(objective, chains, solver, FAST, execution)
+        for number, s in enumerate(waiting):
+            own = traces[number * len(starts) : (number + 1) * len(starts)]
+            value = np.array([t.loss[0] + alphas[place] * t.penalty[0] for t in own])
+            value = np.where(np.isfinite(value), value, np.inf)
+            last = place == int(FIRST[-1] * (len(alphas) - 1))
+            if last or value.min() < baselines.loss[s] * (1 - IMPROVEMENT):
+                ranks = np.argsort(value, kind="stable")
+                leaders[s] = _Leaders(place, np.stack([own[rank].params[0] for rank in ranks]))
+    return [leaders[s] for s in range(len(weights))]
 
 
 def join_network(
@@ -216,11 +247,15 @@ def without_penalty(
     return Paths(np.append(paths.alphas, 0.0), *fields)
 
 
-def _stack(traces: Sequence[Trace], order: np.ndarray, shape: tuple[int, int]) -> list[np.ndarray]:
+def _stack(
+    traces: Sequence[Trace], orders: Sequence[np.ndarray], shape: tuple[int, int]
+) -> list[np.ndarray]:
     """Params, loss, penalty, iterations with axes (weight vector, start, alpha, ...)."""
     fields = []
     for name in ("params", "loss", "penalty", "iterations"):
-        values = np.stack([getattr(trace, name)[order] for trace in traces])
+        values = np.stack(
+            [getattr(t, name)[order] for t, order in zip(traces, orders, strict=True)]
+        )
         fields.append(values.reshape(*shape, *values.shape[1:]))
     return fields
 

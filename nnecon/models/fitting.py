@@ -17,7 +17,7 @@ from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Folds
 from nnecon.estimation.sparse_path import trace_sparse_paths
-from nnecon.inference.covariance import bread, penalised_moments
+from nnecon.inference.degrees_of_freedom import effective_degrees
 from nnecon.inference.effects import changes_along, slopes_along
 from nnecon.results.path import (
     CrossValidation,
@@ -219,23 +219,11 @@ def _describe(
     many = np.stack([solution.params for solution in solutions])
     values = fitted_many(job.objective.network, many, job.objective.inputs)
     residuals = job.design.sample.endog - job.scaling.restore(values)
-    freedom = [
-        bread(
-            penalised_moments(
-                job.objective,
-                solution.params,
-                solution.alpha,
-                residual,
-                job.weights,
-                job.scaling.target_scale,
-            )
-        ).edf
-        for solution, residual in zip(solutions, residuals, strict=True)
-    ]
+    freedom = effective_degrees(job.objective, solutions, job.weights)
     alphas = np.array([solution.alpha for solution in solutions])
     return RegularizationPath(
         alphas=alphas,
-        edf=np.array(freedom),
+        edf=freedom,
         train_score=np.average(residuals**2, axis=1, weights=job.weights),
         effects=_effects(job, many).set_index(pd.Index(alphas, name="alpha")),
         switches=jumps,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import nnecon as ne
-from nnecon.estimation import estimate as estimation
+from nnecon.estimation import execution
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -51,7 +51,7 @@ def test_number_of_threads_does_not_matter(monkeypatch):
     model = ne.NeuralRegression(y, np.column_stack([np.ones(60), x]), hidden=(3,))
     fits = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(estimation.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(execution, "cores", lambda threads=threads: threads)
         fits.append(model.fit(alphas=6, n_starts=4))
     for fit in fits[1:]:
         np.testing.assert_array_equal(fit.path.params, fits[0].path.params)

@@ -187,7 +187,7 @@ def levenberg_marquardt(
 ) -> list[Trace]:
     """Solve chains one after the other.
 
-    Steps to points where the residuals are not finite are refused like steps uphill.
+    Steps to points where residuals or derivatives are not finite are refused like steps uphill.
     """
     with double_precision(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return [_solve_chain(objective, chain, options, monitor) for chain in chains]
@@ -241,20 +241,20 @@ def _minimise(
         trial = problem.point(at.params + delta)
         gain = at.value - trial.value if allowed and np.isfinite(trial.value) else -np.inf
         moved = np.abs(delta).max() > 1e-15 * np.abs(at.params).max()
-        better = gain >= 0 and promised > 0
-        if better:
+        small, found = False, None
+        if gain >= 0 and promised > 0:
+            exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
+            found = problem.expand(trial, exact)
+        if found is not None and np.isfinite(found.normal).all():
             small = promised <= options.decrease * at.value
             ratio = gain / promised
-            exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
-            at = trial
-            expansion = problem.expand(at, exact)
+            at, expansion = trial, found
             scaling = _scaling(problem, expansion, scaling)
             relative = problem.certificate(at, expansion)
             damping *= max(1.0 / 3.0, 1.0 - (2.0 * min(ratio, 1.0) - 1.0) ** 3)
             damping, growth = max(damping, 1e-16), 2.0
             history.append(at.value)
         else:
-            small = False
             damping, growth = damping * growth, 2.0 * growth
         if relative < options.gradient or small or not moved or damping > 1e25:
             break

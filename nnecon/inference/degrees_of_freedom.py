@@ -1,0 +1,55 @@
+"""Effective degrees of freedom along a path."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from threadpoolctl import threadpool_limits
+
+from nnecon.estimation.kernels import double_precision, shares
+from nnecon.estimation.local_model import local_model
+from nnecon.estimation.problem import Objective, Solution
+from nnecon.inference.covariance import bread, penalised_moments
+
+
+def effective_degrees(
+    objective: Objective, solutions: Sequence[Solution], weights: np.ndarray
+) -> np.ndarray:
+    r"""Trace of :math:`(H + \alpha D)^{-1} H` at every solution, shape (m,).
+
+    ``H`` is the Gauss-Newton matrix. Where it is badly conditioned, or where the penalty has
+    kinks, the trace comes from singular values (:func:`nnecon.inference.covariance.bread`).
+    """
+    model = local_model(objective.network, objective.loss, objective.inputs)
+    share = shares(weights)
+    found = []
+    with double_precision(), threadpool_limits(1):
+        for solution in solutions:
+            degrees = None
+            if objective.penalty.smooth and 0 < solution.alpha < np.inf:
+                _, state = model.evaluate(solution.params)
+                degrees = _trace(
+                    model.normal(state, share), solution.alpha * objective.penalty.ridge
+                )
+            found.append(_by_singular_values(objective, solution, weights, degrees))
+    return np.array(found)
+
+
+def _trace(normal: np.ndarray, ridge: np.ndarray) -> float | None:
+    try:
+        factor = cho_factor(normal + np.diag(ridge))
+    except LinAlgError:
+        return None
+    return float(np.trace(cho_solve(factor, normal)))
+
+
+def _by_singular_values(
+    objective: Objective, solution: Solution, weights: np.ndarray, known: float | None
+) -> float:
+    if known is not None:
+        return known
+    # the residuals do not matter for the trace
+    moments = penalised_moments(
+        objective, solution.params, solution.alpha, np.zeros(len(weights)), weights, 1.0
+    )
+    return bread(moments).edf
