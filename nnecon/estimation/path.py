@@ -9,7 +9,7 @@ neighbour's bound is lower, the problem is solved again from the neighbour.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +40,24 @@ IMPROVEMENT = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Competition:
+    """How the starts did, on the sample, at the penalties where all of them were solved.
+
+    ``alphas`` (c,); ``objective`` (c, n_starts); ``followed`` (c, n_starts), whether the path was
+    followed from there.
+    """
+
+    alphas: np.ndarray
+    objective: np.ndarray
+    followed: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Paths:
     """Best solutions of every weight vector (s of them) at every penalty (m, descending).
 
     ``params`` (s, m, k); ``loss`` and ``penalty`` (s, m); ``iterations`` (s, m), of the winning
-    chain.
+    chain; ``competition`` of the starts, where it is known.
     """
 
     alphas: np.ndarray
@@ -52,6 +65,7 @@ class Paths:
     loss: np.ndarray
     penalty: np.ndarray
     iterations: np.ndarray
+    competition: Competition | None = None
 
     def objective(self) -> np.ndarray:
         """Objectives, shape (s, m)."""
@@ -157,14 +171,22 @@ def trace_paths(
     paths = best_of(_stack(followed, backs, (len(weights), kept)), alphas, baselines)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
-    return paths
+    own = leaders[0]
+    among = np.isin(np.arange(len(starts)), own.ranks[:kept])
+    competition = Competition(alphas[[own.place]], own.objective[None], among[None])
+    return replace(paths, competition=competition)
 
 
 class _Leaders(NamedTuple):
-    """Solutions (n_starts, k) at the penalty in ``place`` of the grid, the best first."""
+    """Solutions (n_starts, k) at the penalty in ``place`` of the grid, the best first.
+
+    ``objective`` (n_starts,) in the order of the starts; ``ranks`` the starts, the best first.
+    """
 
     place: int
     params: np.ndarray
+    objective: np.ndarray
+    ranks: np.ndarray
 
 
 def _compete(
@@ -197,7 +219,8 @@ def _compete(
             last = place == int(FIRST[-1] * (len(alphas) - 1))
             if last or value.min() < baselines.loss[s] * (1 - IMPROVEMENT):
                 ranks = np.argsort(value, kind="stable")
-                leaders[s] = _Leaders(place, np.stack([own[rank].params[0] for rank in ranks]))
+                points = np.stack([own[rank].params[0] for rank in ranks])
+                leaders[s] = _Leaders(place, points, value, ranks)
     return [leaders[s] for s in range(len(weights))]
 
 
