@@ -1,8 +1,10 @@
 """Where a batch of problems runs: threads, executors, checkpoints, progress and Ctrl-C.
 
 None of it changes the numbers: tasks do not know of each other, and each computes with one BLAS
-thread wherever it runs. (Processors of different kinds round differently, and so do CPU and GPU; a
-cluster gives the numbers of one machine where its machines are alike.)
+thread wherever it runs. That holds between processes alike. Processors of different kinds round
+differently, and so do CPU and GPU; and XLA cuts sums over many rows by the number of cores that it
+sees, so that L-BFGS on 20,000 rows has other last digits in a process that is bound to one core of
+two. A cluster gives the numbers of one machine where its processes see as many cores.
 
 On a CPU, threads work on different problems. Where JAX has an accelerator, what is written in JAX
 runs there: L-BFGS, mini-batches, proximal steps, and Levenberg-Marquardt for networks with several

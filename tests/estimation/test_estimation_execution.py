@@ -72,6 +72,11 @@ BATCHES = {
     "Adam": (solver_for(Adam(epochs=3, batch_size=16, dropout=0.2, early_stopping=0.2)), {}),
 }
 
+# what is the same algorithm on another network waits for the slow tests
+ELSEWHERE = [
+    pytest.param(name, marks=[pytest.mark.slow] if "," in name else []) for name in BATCHES
+]
+
 
 def solved(name, execution):
     solver, options = BATCHES[name]
@@ -100,7 +105,7 @@ def processes():
 
 @pytest.fixture(scope="module")
 def cluster():
-    # a directory of its own, and no page in the browser
+    # no page of its own, whose port may be taken
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -117,12 +122,12 @@ def test_numbers_are_the_same_for_one_and_two_threads(name):
         assert_same(solved(name, Execution.check(pool)), alone(name))
 
 
-@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_numbers_are_the_same_in_other_processes(name, processes):
     assert_same(solved(name, Execution.check(processes)), alone(name))
 
 
-@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_numbers_are_the_same_on_a_dask_cluster(name, cluster):
     assert_same(solved(name, Execution.check(cluster.get_executor())), alone(name))
 
