@@ -22,34 +22,29 @@ def effective_degrees(
     """
     model = local_model(objective.network, objective.loss, objective.inputs)
     share = shares(weights)
-    found = []
+
+    def degrees(solution: Solution) -> float:
+        known = None
+        if objective.penalty.smooth and 0 < solution.alpha < np.inf:
+            _, state = model.evaluate(solution.params)
+            known = _trace(model.normal(state, share), solution.alpha * objective.penalty.ridge)
+        if known is not None:
+            return known
+        # the residuals do not matter for the trace
+        nothing = np.zeros(len(weights))
+        moments = penalised_moments(
+            objective, solution.params, solution.alpha, nothing, weights, 1.0
+        )
+        return bread(moments).edf
+
     with double_precision(), threadpool_limits(1):
-        for solution in solutions:
-            degrees = None
-            if objective.penalty.smooth and 0 < solution.alpha < np.inf:
-                _, state = model.evaluate(solution.params)
-                degrees = _trace(
-                    model.normal(state, share), solution.alpha * objective.penalty.ridge
-                )
-            found.append(_by_singular_values(objective, solution, weights, degrees))
-    return np.array(found)
+        return np.array([degrees(solution) for solution in solutions])
 
 
 def _trace(normal: np.ndarray, ridge: np.ndarray) -> float | None:
+    """Trace where the penalised matrix is safely positive definite."""
     try:
         factor = cho_factor(normal + np.diag(ridge))
     except LinAlgError:
         return None
     return float(np.trace(cho_solve(factor, normal)))
-
-
-def _by_singular_values(
-    objective: Objective, solution: Solution, weights: np.ndarray, known: float | None
-) -> float:
-    if known is not None:
-        return known
-    # the residuals do not matter for the trace
-    moments = penalised_moments(
-        objective, solution.params, solution.alpha, np.zeros(len(weights)), weights, 1.0
-    )
-    return bread(moments).edf
