@@ -134,7 +134,8 @@ def penalised_moments(
     _, gradients = values_and_gradients(objective.network, params, objective.inputs)
     ridge = np.zeros(len(params))
     neural = objective.penalised > 0
-    ridge[neural] = alpha * len(roots) * target_scale**2 * objective.penalty.ridge[neural]
+    scale = alpha * len(roots) * target_scale**2
+    ridge[neural] = scale * objective.penalty.ridge[neural] if np.isfinite(alpha) else np.inf
     if not objective.penalty.smooth:
         # what the penalty has set to zero stays there in a neighbourhood of the data
         ridge[neural & (params == 0)] = np.inf
