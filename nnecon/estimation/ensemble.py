@@ -13,9 +13,8 @@ import numpy as np
 from nnecon.estimation.estimate import Solver, certify, estimate, solve
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import double_precision, fitted, shares
-from nnecon.estimation.path import FIRST, start_from
+from nnecon.estimation.path import start_from
 from nnecon.estimation.problem import FAST, Chain, Objective, Solution
-from nnecon.estimation.sparse_path import FIRST as SPARSE_FIRST
 from nnecon.estimation.sparse_path import there_and_back
 from nnecon.nets import Dense, Ensemble
 
@@ -26,6 +25,7 @@ def find_members(
     baseline: np.ndarray,
     starts: np.ndarray,
     grid: np.ndarray,
+    first: float,
     best: Solution,
     size: int,
     solver: Solver,
@@ -43,6 +43,8 @@ def find_members(
         Random neural parts, at least ``size``.
     grid : ndarray of shape (m,)
         Finite penalties of the path, descending; that of ``best`` is among them.
+    first : float
+        The one at which the starts compete.
     best : Solution
         What the path has found. It is the first member, in the place of the best draw.
     size : int
@@ -57,7 +59,7 @@ def find_members(
         "weighted least squares",
         1,
     )
-    route = _route(grid, best.alpha, sparse=not objective.penalty.smooth)
+    route = _route(grid, first, best.alpha, sparse=not objective.penalty.smooth)
     if solver.stochastic:
         route = route[-1:]
     after = np.arange(-1, len(route) - 1)
@@ -84,17 +86,16 @@ def find_members(
     return [best, *sorted(found, key=lambda one: one.objective), *rest]
 
 
-def _route(grid: np.ndarray, alpha: float, sparse: bool) -> np.ndarray:
-    """Positions on the grid from where the starts compete to ``alpha``.
+def _route(grid: np.ndarray, first: float, alpha: float, sparse: bool) -> np.ndarray:
+    """Positions on the grid from the penalty ``first`` to ``alpha``.
 
     Sparse paths go to the dense end first, and lose weights on the way back.
     """
-    at = int(np.flatnonzero(grid == alpha)[0])
-    last = int(np.count_nonzero(grid > 0)) - 1
-    if not sparse or at > last:
-        first = int(FIRST * last)
-        return np.arange(first, at + 1) if at >= first else np.arange(first, at - 1, -1)
-    order = there_and_back(int(SPARSE_FIRST[0] * last), last + 1)
+    start, at = (int(np.flatnonzero(grid == penalty)[0]) for penalty in (first, alpha))
+    count = int(np.count_nonzero(grid > 0))
+    if not sparse or at >= count:
+        return np.arange(start, at + 1) if at >= start else np.arange(start, at - 1, -1)
+    order = there_and_back(start, count)
     return order[: int(np.flatnonzero(order == at)[-1]) + 1]
 
 

@@ -22,7 +22,7 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution,
 from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200, warm=True)
-TRIAL = Options(gradient=1e-10, decrease=1e-20, first=60, later=60, warm=True)
+TRIAL = Options(gradient=1e-8, decrease=1e-9, first=30, later=30, warm=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 
@@ -266,8 +266,13 @@ def without_penalty(
         last = np.stack([getattr(trace, name) for trace in traces])
         return np.concatenate([getattr(paths, name), last], axis=1)
 
-    fields = (longer(name) for name in ("params", "loss", "penalty", "iterations"))
-    return Paths(np.append(paths.alphas, 0.0), *fields)
+    return Paths(
+        np.append(paths.alphas, 0.0),
+        longer("params"),
+        longer("loss"),
+        longer("penalty"),
+        longer("iterations"),
+    )
 
 
 def _stack(

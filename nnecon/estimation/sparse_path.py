@@ -7,11 +7,13 @@ that dense end all the way back, dropping what no longer pays; of the visits to 
 counts. The zero network is a candidate everywhere.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
-from nnecon.estimation.path import Baselines, Paths, best_of, repair, start_from
+from nnecon.estimation.path import Baselines, Competition, Paths, best_of, repair, start_from
 from nnecon.estimation.problem import FAST, Chain, Objective, Trace
 
 FIRST = (0.6, 1.0)
@@ -50,12 +52,17 @@ def trace_sparse_paths(
         _follow(objective, weights, baselines, alphas, starts, solver, execution, first)
         for first in sorted({int(place * (len(alphas) - 1)) for place in FIRST})
     ]
-    paths = best_of(
-        [np.concatenate(a, axis=1) for a in zip(*visits, strict=True)], alphas, baselines
-    )
+    fields = [np.concatenate(a, axis=1) for a in zip(*(found for found, _ in visits), strict=True)]
+    paths = best_of(fields, alphas, baselines)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
-    return paths
+    places = [place for _, place in visits]
+    competition = Competition(
+        np.concatenate([place.alphas for place in places]),
+        np.concatenate([place.objective for place in places]),
+        np.concatenate([place.followed for place in places]),
+    )
+    return replace(paths, competition=competition)
 
 
 def _follow(
@@ -67,7 +74,7 @@ def _follow(
     solver: Solver,
     execution: Execution,
     first: int,
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], Competition]:
     """Let all starts compete at the penalty ``first`` and follow the best; see :func:`_visits`."""
     chains = [
         Chain.single(w, start, alphas[first])
@@ -91,7 +98,9 @@ def _follow(
         for place in ranks[s]
     ]
     followed = estimate(objective, chains, solver, FAST, execution)
-    return _visits(followed, order, (len(weights), ranks.shape[1], len(alphas)))
+    kept = np.isin(np.arange(len(starts)), ranks[0])
+    competition = Competition(alphas[[first]], value[:1], kept[None])
+    return _visits(followed, order, (len(weights), ranks.shape[1], len(alphas))), competition
 
 
 def there_and_back(first: int, m: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """From a standardised problem to a path, its cross-validation and the chosen penalty."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.resampling import Folds
 from nnecon.estimation.sparse_path import trace_sparse_paths
+from nnecon.estimation.trained_path import top_penalty, train_paths
 from nnecon.inference.degrees_of_freedom import effective_degrees
 from nnecon.inference.effects import changes_along, slopes_along
 from nnecon.results.path import (
@@ -72,13 +73,21 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
     solutions = [certify(job.objective, chain.start, chain, "weighted least squares", 1)]
     jumps = np.zeros(1, dtype=bool)
     fold_params = classical.params[1:, None]
-    if len(grid):
+    competition = None
+    if len(grid) and job.solver.stochastic:
+        best, found = train_paths(
+            job.objective, weights, classical, grid, job.starts, job.solver, job.execution
+        )
+        solutions, jumps = [*solutions, *found], np.zeros(len(grid) + 1, dtype=bool)
+    elif len(grid):
         best = _follow(job, weights, classical, grid, live)
         found = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
         solutions, jumps = paths.connect(
             job.objective, job.weights, [*solutions, *found], job.solver, job.execution
         )
+    if len(grid):
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
+        competition = best.competition
     ladder = np.r_[np.inf, grid]
     scores = _Scores.of(job, fold_params) if job.folds is not None else None
     chosen = alpha if isinstance(alpha, float) and alpha in ladder else np.inf
@@ -91,6 +100,7 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
     if scores is not None:
         cv = scores.cross_validation(job, ladder, int(np.flatnonzero(ladder == chosen)[0]))
     described = _describe(job, solutions, jumps, scores, alpha_min, alpha_1se)
+    described = replace(described, starts=_starts(competition))
     return Traced(solutions, described, cv, chosen)
 
 
@@ -100,7 +110,8 @@ def _grid(
     """Penalties of the path, and the network that is alive first where it was looked for.
 
     A given penalty is among them: what is found there does not depend on whether it was given or
-    chosen.
+    chosen. Mini-batch training starts anew at every penalty and has no path to follow: a given
+    penalty is then trained alone.
     """
     if not job.objective.penalised.any() or alpha == np.inf:
         return np.zeros(0), None
@@ -108,7 +119,14 @@ def _grid(
         # the linear model fits up to rounding error, and a network could only fit that
         return np.zeros(0), None
     live = None
-    if isinstance(alphas, int):
+    if isinstance(alphas, int) and job.solver.stochastic:
+        if isinstance(alpha, float):
+            return np.array([alpha]), None
+        top = top_penalty(
+            job.objective, job.weights, classical, job.starts, job.solver, job.execution
+        )
+        alphas = paths.alpha_grid(top, 2.0 * float(classical.loss[0]), len(job.weights), alphas)
+    elif isinstance(alphas, int):
         live = paths.find_live(
             job.objective, job.weights, classical, job.starts, job.solver, job.execution
         )
@@ -130,11 +148,27 @@ def _follow(
     given = job.objective, weights, classical
     tracer = paths.trace_paths if job.objective.penalty.smooth else trace_sparse_paths
     best = tracer(*given, positive, job.starts, job.solver, job.execution)
+    competition = best.competition
     if live is not None:
         best = paths.join_network(*given, best, live, job.solver, job.execution)
     if len(positive) < len(grid):
         best = paths.without_penalty(job.objective, weights, best, job.solver, job.execution)
-    return best
+    return replace(best, competition=competition)
+
+
+def _starts(competition: paths.Competition | None) -> pd.DataFrame | None:
+    """Starts where they compete, a row a penalty and start."""
+    if competition is None:
+        return None
+    count = competition.objective.shape[1]
+    return pd.DataFrame(
+        {
+            "alpha": np.repeat(competition.alphas, count),
+            "start": np.tile(np.arange(1, count + 1), len(competition.alphas)),
+            "objective": competition.objective.ravel(),
+            "followed": competition.followed.ravel(),
+        }
+    )
 
 
 def average(job: Job, traced: Traced, size: int) -> Solution:
@@ -145,6 +179,7 @@ def average(job: Job, traced: Traced, size: int) -> Solution:
     best = traced.solution
     if size == 1 or best.penalty == 0.0:
         return best
+    assert traced.path.starts is not None
     classical = paths.Baselines.solve(job.objective, job.weights[None])
     members = find_members(
         job.objective,
@@ -152,6 +187,7 @@ def average(job: Job, traced: Traced, size: int) -> Solution:
         classical.params[0],
         job.starts,
         traced.path.alphas[1:],
+        float(traced.path.starts["alpha"].iloc[0]),
         best,
         size,
         job.solver,

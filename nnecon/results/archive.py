@@ -107,6 +107,8 @@ def path_state(path: RegularizationPath) -> tuple[dict[str, Any], dict[str, np.n
     arrays["effects"] = path.effects.to_numpy()
     if path.cv_mean is not None:
         arrays |= {"cv_mean": path.cv_mean, "cv_se": path.cv_se}
+    if path.starts is not None:
+        arrays |= {f"starts/{name}": path.starts[name].to_numpy() for name in path.starts}
     meta = {
         "effects": list(path.effects.columns),
         "alpha_min": path.alpha_min,
@@ -120,6 +122,7 @@ def path_from_state(
 ) -> RegularizationPath:
     """Rebuild what :func:`path_state` took apart."""
     index = pd.Index(arrays["alphas"], name="alpha")
+    starts = under(arrays, "starts")
     return RegularizationPath(
         **{name: arrays[name] for name in PATH_ARRAYS},
         effects=pd.DataFrame(arrays["effects"], index=index, columns=meta["effects"]),
@@ -127,6 +130,7 @@ def path_from_state(
         cv_se=arrays.get("cv_se"),
         alpha_min=meta["alpha_min"],
         alpha_1se=meta["alpha_1se"],
+        starts=pd.DataFrame(starts) if starts else None,
     )
 
 

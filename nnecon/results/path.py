@@ -38,6 +38,11 @@ class RegularizationPath:
         Relative gradient norm of each solution.
     params : ndarray of shape (m, k)
         Parameters in the user's units.
+    starts : DataFrame or None
+        Random starts at the penalties where all of them were solved on the whole sample: columns
+        ``alpha``, ``start``, ``objective`` (of the standardised problem) and ``followed``, whether
+        the path was followed from there. Starts that fall behind are dropped; every fold lets
+        its own starts compete.
     """
 
     alphas: np.ndarray
@@ -52,6 +57,19 @@ class RegularizationPath:
     cv_se: np.ndarray | None = None
     alpha_min: float | None = None
     alpha_1se: float | None = None
+    starts: pd.DataFrame | None = None
+
+    @property
+    def n_starts(self) -> int:
+        """Random starts that competed; zero where there was no network to start."""
+        return 0 if self.starts is None else int(self.starts["start"].nunique())
+
+    @property
+    def n_followed(self) -> int:
+        """Starts from which the path was followed; the others fell behind and were dropped."""
+        if self.starts is None:
+            return 0
+        return int(self.starts.groupby("start")["followed"].any().sum())
 
     def to_frame(self) -> pd.DataFrame:
         """One row a penalty, with everything but the parameters."""
