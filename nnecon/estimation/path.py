@@ -22,7 +22,7 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution,
 from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200, warm=True)
-TRIAL = Options(gradient=1e-8, decrease=1e-9, first=30, later=30, warm=True)
+TRIAL = Options(gradient=1e-8, decrease=1e-9, first=30, later=30, warm=True, rough=True)
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 

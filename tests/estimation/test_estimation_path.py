@@ -5,7 +5,7 @@ import pytest
 
 from nnecon.estimation.estimate import SOLVERS, certify, estimate
 from nnecon.estimation.path import (
-    POLISH,
+    TRIAL,
     Baselines,
     alpha_grid,
     connect,
@@ -118,7 +118,7 @@ def test_connected_solutions_are_the_continuations_of_their_neighbours_or_better
             if source == len(solutions):
                 continue
             chain = Chain.single(weights[0], solutions[source].params, solutions[at].alpha)
-            [trace] = estimate(objective, [chain], LM, POLISH)
+            [trace] = estimate(objective, [chain], LM, TRIAL)
             continued = trace.loss[0] + solutions[at].alpha * trace.penalty[0]
             assert solutions[at].objective <= continued * (1 + 1e-7)
             if source < at:
