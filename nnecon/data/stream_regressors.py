@@ -47,10 +47,31 @@ class Chunk:
         return self._matrix.assemble(self._values, len(self._index))
 
     def direction(self, regressor: Regressor) -> np.ndarray:
-        """Derivative of the design matrix by a continuous regressor, shape (m, p)."""
+        """Derivative of the design matrix by a continuous regressor.
+
+        Shape (p,) where it is the same in all rows of all chunks, otherwise (m, p).
+        """
         place = self._places[regressor.name]
+        if self._same_in_all_rows(place):
+            first = [value[:1] for value in self._values]
+            inputs = {name: column.iloc[:1] for name, column in self._inputs.items()}
+            return movements.direction(
+                self._matrix, regressor, place, first, inputs, self._index[:1]
+            )[0]
         return movements.direction(
             self._matrix, regressor, place, self._values, self._inputs, self._index
+        )
+
+    def _same_in_all_rows(self, place: Place) -> bool:
+        """Whether the factors are the moving variable itself and stand in no interaction."""
+        factors = self._matrix.factors
+        return all(
+            place.source is None or factors[k].expression.bare == place.source
+            for k in place.factors
+        ) and all(
+            len(column) == 1
+            for column in self._matrix.pieces
+            if any(piece.factor in place.factors for piece in column)
         )
 
     def contrast(self, regressor: Regressor) -> tuple[np.ndarray, np.ndarray]:

@@ -210,8 +210,7 @@ def slope_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted sums of the derivatives along some directions, and their gradients.
 
-    Directions that are the same in all rows (regressors that enter one column) cost next to
-    nothing with one hidden layer.
+    With one hidden layer, directions that are the same in all rows cost next to nothing.
 
     Parameters
     ----------
@@ -219,8 +218,8 @@ def slope_sums(
         The network and where it is differentiated, shape (k,).
     rows : ndarray of shape (m, r)
         The rows.
-    directions : sequence of ndarray of shape (m, r)
-        One a regressor.
+    directions : sequence of ndarray of shape (r,) or (m, r)
+        One a regressor; of shape (r,) where it is the same in all rows.
     weights : ndarray of shape (m,)
         Weights of the rows.
 
@@ -231,19 +230,18 @@ def slope_sums(
     """
     sums, gradients = np.zeros(len(directions)), np.zeros((len(directions), len(params)))
     closed = isinstance(network, Dense) and len(network.hidden) == 1
-    fixed = [closed and bool((way == way[:1]).all()) for way in directions]
-    constant = [number for number, same in enumerate(fixed) if same]
+    constant = [number for number, way in enumerate(directions) if closed and way.ndim == 1]
     if constant:
         assert isinstance(network, Dense)
-        ways = np.array([directions[number][0] for number in constant])
+        ways = np.array([directions[number] for number in constant])
         for part, w in _pieces(WIDTH, rows, weights):
             value, gradient = _fixed_slopes(network, params, part, ways, w)
             sums[constant] += value
             gradients[constant] += gradient
     for number, way in enumerate(directions):
-        if fixed[number]:
+        if number in constant:
             continue
-        for part, along, w in _pieces(WIDTH, rows, way, weights):
+        for part, along, w in _pieces(WIDTH, rows, np.broadcast_to(way, rows.shape), weights):
             filled = _filled(part, WIDTH), _filled(along, WIDTH), _weights(w, WIDTH)
             value, gradient = average_slope(network, params, *filled)
             sums[number] += value

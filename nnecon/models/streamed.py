@@ -1,6 +1,6 @@
 """Neural regression on more rows than memory holds."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple, NoReturn, Self
@@ -15,34 +15,28 @@ from nnecon.data.stream_moments import LeastSquares, Moments, moments_of
 from nnecon.data.stream_regressors import MovingDesign
 from nnecon.data.stream_scaling import scaling_from, spans_constant, total_sum_of_squares
 from nnecon.data.stream_split import Split
-from nnecon.estimation.blockwise import Block, certificate
-from nnecon.estimation.execution import Monitor
-from nnecon.estimation.kernels import CERTIFIED
+from nnecon.estimation.blockwise import certificate
 from nnecon.estimation.losses import Squared
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Solution, Trace
-from nnecon.estimation.rows import Rows, empty
-from nnecon.estimation.solvers.minibatch_steps import check
-from nnecon.estimation.solvers.stream import fit_stream
-from nnecon.estimation.training import Adam, Training
+from nnecon.estimation.training import Training
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.inference.covariance import Covariance
-from nnecon.inference.streamed import bread_of, covariance_of, curvature_sums, fitted_rows
+from nnecon.inference.streamed import fitted_rows
 from nnecon.inference.streamed_fit import FitNumbers, fit_numbers
 from nnecon.models.feedforward import FeedForward
-from nnecon.models.progress import progress_bar
-from nnecon.models.settings import TRAININGS, generator, read_alpha
+from nnecon.models.streamed_training import (
+    KEPT,
+    StreamSettings,
+    least_squares_solution,
+    linear_covariance,
+    solution_of,
+    standardised_blocks,
+    train,
+)
 from nnecon.nets import Dense
 from nnecon.results.base import CovarianceSpec
-from nnecon.results.streamed import (
-    StreamedEstimate,
-    StreamedRegressionResults,
-    check_kind,
-)
+from nnecon.results.streamed import StreamedEstimate, StreamedRegressionResults, check_kind
 from nnecon.results.streamed_baseline import StreamedOLS
-
-KEPT = 2**28
-"""Bytes of standardised data that are kept between epochs where the user does not say: 256 MB."""
 
 
 class _Columns(NamedTuple):
@@ -67,6 +61,7 @@ class StreamedRegression(FeedForward):
     Examples
     --------
     >>> import numpy as np, pandas as pd
+    >>> from nnecon.estimation.training import Adam
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=3000), "z": rng.normal(size=3000)})
     >>> frame["y"] = np.sin(2 * frame["x"]) + frame["z"] + 0.3 * rng.normal(size=3000)
@@ -247,34 +242,6 @@ class StreamedRegression(FeedForward):
         linear = self.specification.linear_part
         return scaling_from(moments, linear, bool(self.network.hidden))
 
-    def _blocks(
-        self, split: Split, scaling: Scaling, n_obs: int, memory: int
-    ) -> Callable[[], Iterable[Block]]:
-        """Standardised blocks in single precision, kept in memory where they have room."""
-        twice = scaling.const is not None and len(scaling.linear) == len(self.exog_names)
-        if twice:
-            # regressors that enter both parts are standardised alike and kept once
-            part = replace(scaling, inputs=scaling.inputs[:0], input_shift=np.zeros(0),
-                           input_scale=np.ones(0))  # fmt: skip
-            columns = np.concatenate([scaling.linear, scaling.inputs])
-        else:
-            part = scaling
-            columns = np.arange(len(scaling.linear) + len(scaling.inputs))
-
-        def read() -> Iterator[Block]:
-            for endog, exog, weights in self.training_blocks(split):
-                rows = part.rows(exog)
-                base = empty(*rows.shape)
-                base[:] = rows
-                target = scaling.target(endog).astype(np.float32)
-                yield Rows(base, columns), target, weights.astype(np.float32)
-
-        width = len(part.linear) + len(part.inputs) + 2
-        if 4 * width * n_obs > memory:
-            return read
-        kept = list(read())
-        return lambda: kept
-
     # -- estimation -------------------------------------------------------------------------------
 
     def fit(
@@ -332,69 +299,44 @@ class StreamedRegression(FeedForward):
         DataError
             Columns that do not vary or are combinations of others.
         """
-        strength, training = self._read(alpha, method, n_starts, test_share, blocked, memory)
+        settings = StreamSettings.check(
+            self.network, alpha, method, n_starts, test_share, blocked, rng, memory
+        )
         spec = CovarianceSpec(cov_type, {}, use_t)
         check_kind(spec)
-        for_starts, _, for_training = generator(rng).spawn(3)
-        seed = int(for_training.integers(2**31))
-        split = Split(float(test_share), seed, blocked, self.design.n_obs)
+        split = Split(settings.test_share, settings.seed, blocked, self.design.n_obs)
         moments, classical = self._moments(split)
         scaling = self._scaling(moments)
-        exact = np.isinf(strength) or (method is None and self.nested and not self.has_network)
-        blocks = self._blocks(split, scaling, moments.n_obs, memory)
-        said = f"rng={rng}" if _whole(rng) else "rng given"
-        facts = {"alpha": strength, "n_starts": int(n_starts), "rng": said}
-        if exact:
-            solution = self._least_squares(scaling, blocks, moments.n_obs, classical, strength)
+        blocks = standardised_blocks(
+            lambda: self.training_blocks(split), scaling, moments.n_obs, settings.memory
+        )
+        facts: dict[str, Any] = {
+            "alpha": settings.alpha,
+            "n_starts": settings.n_starts,
+            "rng": settings.said,
+        }
+        network = self.network
+        linear = isinstance(network, Dense) and not (self.has_network or settings.given)
+        if isinstance(network, Dense) and (linear or np.isinf(settings.alpha)):
+            solution = least_squares_solution(
+                network,
+                self.user_units(scaling),
+                classical if self.specification.linear_part else None,
+                blocks,
+                moments.n_obs,
+                settings.alpha,
+            )
             facts |= {"method": solution.method}
             rule, search = "the user" if self.has_network else "no network", "exact solution"
         else:
-            solution = self._train(
-                strength, training, n_starts, for_starts, seed, blocked, blocks, progress
-            )
-            facts |= {"method": training.name}
+            start = self.specification.start
+            solution = train(network, self.penalty, start, blocks, settings, progress)
+            facts |= {"method": repr(method), "early_stopping": settings.training.held_out}
+            starts = "1 start" if settings.n_starts == 1 else f"{settings.n_starts} starts"
             rule = "the user" if self.nested else "no penalty"
-            starts = f"{n_starts} starts" if n_starts > 1 else "1 start"
-            search = f"{starts}, {said}" if self.nested else "start_params"
-        return self._results(
-            solution, scaling, moments, classical, split, spec, rule, search, facts
-        )
-
-    def _read(
-        self, alpha: Any, method: Any, n_starts: Any, test_share: Any, blocked: Any, memory: Any
-    ) -> tuple[float, Training]:
-        """Check the arguments of ``fit``."""
-        strength = read_alpha(alpha)
-        if isinstance(strength, str):
-            raise SpecificationError(
-                f"alpha={alpha!r} needs cross-validation, which would train once a fold and "
-                "penalty; on a stream pass a number, fit with several of them and test_share=0.1, "
-                "and take the one with the least Test RMSE in compare()."
-            )
-        training = Adam() if method is None else TRAININGS.get(method, method)
-        if not isinstance(training, Training):
-            raise SpecificationError(
-                f"method={method!r}: a stream is trained on in mini-batches; pass "
-                "nnecon.Adam(...) or nnecon.SGD(...)."
-            )
-        check(self.network, training)
-        if not _whole(n_starts) or n_starts < 1:
-            raise SpecificationError(f"n_starts={n_starts!r}: give a whole number of at least 1.")
-        if not self.nested and (strength != 0.0 or n_starts != 1):
-            raise SpecificationError(
-                "network=f(params, x) is estimated without penalty and from start_params; leave "
-                "alpha and n_starts at their defaults."
-            )
-        number = isinstance(test_share, int | float) and not isinstance(test_share, bool)
-        if not (number and 0.0 <= test_share < 1.0):
-            raise SpecificationError(
-                f"test_share={test_share!r}: give a share of the rows of at least 0 and under 1."
-            )
-        if not isinstance(blocked, bool):
-            raise SpecificationError(f"blocked={blocked!r}: pass True or False.")
-        if not _whole(memory) or memory < 0:
-            raise SpecificationError(f"memory={memory!r}: give a whole number of bytes.")
-        return strength, training
+            search = f"{starts}, {settings.said}" if self.nested else "start_params"
+        about = {"alpha_rule": rule, "search": search, "facts": facts}
+        return self._results(solution, scaling, moments, classical, split, spec, about)
 
     def _moments(self, split: Split) -> tuple[Moments, LeastSquares]:
         """Moments of the rows of the estimation, and least squares on them."""
@@ -414,65 +356,6 @@ class StreamedRegression(FeedForward):
                 "explain."
             )
         return moments, moments.least_squares(self.exog_names)
-
-    def _least_squares(
-        self,
-        scaling: Scaling,
-        blocks: Callable[[], Iterable[Block]],
-        n_obs: int,
-        classical: LeastSquares,
-        alpha: float,
-    ) -> Solution:
-        """The classical model as a solution: exact, with the network at zero."""
-        params = np.zeros(self.network.n_params)
-        if self.specification.linear_part:
-            values = params.copy()
-            values[: len(scaling.linear)] = classical.params
-            transform, offset = self.user_units(scaling)
-            params = np.linalg.solve(transform, values - offset)
-            params[len(scaling.linear) :] = 0.0
-        network = Dense(len(scaling.linear), 0, (), "tanh")
-        linear = params[: network.n_params]
-        parts = (
-            (np.asarray(rows)[:, : network.n_params], target, weights)
-            for rows, target, weights in blocks()
-        )
-        loss, _, relative = certificate(
-            network, Squared(), Ridge(np.zeros(network.n_params)), parts, n_obs, linear, 0.0
-        )
-        status = f"Exact solution: relative gradient norm {relative:.1e}."
-        return Solution(
-            params, alpha, loss, loss, 0.0, relative, True, 1, "least squares in one pass", status
-        )
-
-    def _train(
-        self,
-        alpha: float,
-        training: Training,
-        n_starts: int,
-        for_starts: np.random.Generator,
-        seed: int,
-        blocked: bool,
-        blocks: Callable[[], Iterable[Block]],
-        progress: bool | None,
-    ) -> Solution:
-        best: Trace | None = None
-        with progress_bar(progress) as report:
-            monitor = Monitor(n_starts, report)
-            for _ in range(n_starts):
-                given = self.specification.start
-                start = self.network.init(for_starts) if given is None else given
-                trace = fit_stream(
-                    self.network, blocks, self.penalty, Squared(), alpha, training, start,
-                    monitor, rng=seed, blocked=blocked,
-                )  # fmt: skip
-                if best is None or _worth(trace, alpha, training) < _worth(best, alpha, training):
-                    best = trace
-        assert best is not None
-        params = best.params[-1]
-        if isinstance(self.network, Dense):
-            params = self.network.canonical(params)
-        return _solution(params, best, alpha, training.name)
 
     # -- results ----------------------------------------------------------------------------------
 
@@ -510,7 +393,9 @@ class StreamedRegression(FeedForward):
         scaling = self._scaling(moments)
         transform, offset = self.user_units(scaling)
         standardised = np.linalg.solve(transform, values - offset)
-        blocks = self._blocks(split, scaling, moments.n_obs, 0)
+        blocks = standardised_blocks(
+            lambda: self.training_blocks(split), scaling, moments.n_obs, memory=0
+        )
         loss, size, relative = certificate(
             self.network, Squared(), self.penalty, blocks(), moments.n_obs, standardised, alpha
         )
@@ -518,10 +403,9 @@ class StreamedRegression(FeedForward):
             standardised[None], np.array([loss]), np.array([size]), np.array([relative]),
             np.zeros(1, dtype=int), note="Parameters as given.",
         )  # fmt: skip
-        solution = _solution(standardised, trace, float(alpha), "none (given parameters)")
-        return self._results(
-            solution, scaling, moments, classical, split, spec, "the user", "given parameters", {}
-        )
+        solution = solution_of(standardised, trace, float(alpha), "none (given parameters)")
+        about = {"alpha_rule": "the user", "search": "given parameters", "facts": {}}
+        return self._results(solution, scaling, moments, classical, split, spec, about)
 
     def results_from(
         self, estimate: StreamedEstimate, spec: CovarianceSpec
@@ -538,10 +422,7 @@ class StreamedRegression(FeedForward):
         split = facts.pop("split")
         moments, classical = self._moments(split)
         scaling = self._scaling(moments)
-        found = self._results(
-            solution, scaling, moments, classical, split, spec,
-            facts["alpha_rule"], facts["search"], facts["facts"],
-        )  # fmt: skip
+        found = self._results(solution, scaling, moments, classical, split, spec, facts)
         scale = scaling.target_scale**2 * moments.weight_sum
         loss = 0.5 * found.ssr / scale
         if not np.isclose(loss, solution.loss, rtol=1e-4, atol=1e-10):
@@ -552,6 +433,39 @@ class StreamedRegression(FeedForward):
             )
         return found
 
+    @classmethod
+    def load(
+        cls,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        specification: Mapping[str, Any],
+        data: Any = None,
+        functions: Mapping[str, Any] | None = None,
+    ) -> StreamedRegressionResults:
+        """Results that ``save`` wrote, on the data as they are now.
+
+        Parameters
+        ----------
+        meta, arrays
+            What the file holds.
+        specification : mapping
+            Arguments of the model's constructor.
+        data : Stream, path, DataFrame, callable or list of DataFrame, optional
+            The data; by default the file that they came from.
+        functions : mapping, optional
+            Functions of yours that the formula calls, by name.
+        """
+        design = MovingDesign.from_state(meta["model"]["design"], data, functions)
+        cov = meta["cov"]
+        solution = Solution(params=arrays["params"], history=arrays["history"], **meta["solution"])
+        about = {name: meta[name] for name in ("alpha_rule", "search", "facts")}
+        return cls(design, **specification).restore(
+            solution,
+            CovarianceSpec(cov["kind"], cov["options"], cov["use_t"]),
+            split=Split(**meta["split"]),
+            **about,
+        )
+
     def _results(
         self,
         solution: Solution,
@@ -560,14 +474,12 @@ class StreamedRegression(FeedForward):
         classical: LeastSquares,
         split: Split,
         spec: CovarianceSpec,
-        rule: str,
-        search: str,
-        facts: dict[str, Any],
+        about: Mapping[str, Any],
     ) -> StreamedRegressionResults:
         numbers = self._numbers(solution.params, scaling, classical, split)
         baseline = self._streamed_baseline(classical, moments, split, spec, numbers.log_weights)
         estimate = StreamedEstimate(
-            solution, scaling, moments, numbers, split, rule, search, baseline, facts
+            solution, scaling, moments, numbers, split, baseline=baseline, **about
         )
         return StreamedRegressionResults(self, estimate, spec)
 
@@ -594,25 +506,6 @@ class StreamedRegression(FeedForward):
     ) -> StreamedOLS:
         constant = spans_constant(moments)
 
-        def covariance() -> Covariance:
-            # the linear model is a network without hidden layers
-            linear = Dense(len(classical.params), 0, (), "tanh")
-            scaling = scaling_from(moments, linear_part=True, neural=False)
-            unit, mean = scaling.target_scale, moments.weight_sum / moments.n_obs
-            blocks = (
-                (scaling.rows(exog), (endog - exog @ classical.params) / unit, weights / mean)
-                for endog, exog, weights in self.training_blocks(split)
-            )
-            sums = curvature_sums(linear, np.zeros(linear.n_params), blocks)
-            middle = bread_of(sums.gram, np.zeros(linear.n_params))
-            ssr = classical.rss / mean / unit**2
-            found = covariance_of(sums, middle, spec.kind, moments.n_obs, ssr, spec.use_t)
-            transform = linear.user_units(
-                scaling.linear_shift, scaling.linear_scale, scaling.const, np.zeros(0),
-                np.ones(0), scaling.target_shift, unit,
-            )[0]  # fmt: skip
-            return replace(found, matrix=transform @ found.matrix @ transform.T)
-
         return StreamedOLS(
             classical,
             tuple(self.exog_names),
@@ -621,32 +514,5 @@ class StreamedRegression(FeedForward):
             int(constant),
             total_sum_of_squares(moments, constant),
             log_weights,
-            covariance,
+            lambda: linear_covariance(moments, classical, self.training_blocks(split), spec),
         )
-
-
-def _solution(params: np.ndarray, trace: Trace, alpha: float, method: str) -> Solution:
-    loss, size, relative = (
-        float(part[-1]) for part in (trace.loss, trace.penalty, trace.certificate)
-    )
-    converged = bool(relative < CERTIFIED)
-    status = (
-        f"Converged: relative gradient norm {relative:.1e} is under {CERTIFIED:.0e}."
-        if converged
-        else f"{trace.note} Relative gradient norm {relative:.1e}."
-    )
-    return Solution(
-        params, alpha, loss + alpha * size, loss, size, relative, converged,
-        int(trace.iterations.sum()), method, status, trace.history,
-    )  # fmt: skip
-
-
-def _worth(trace: Trace, alpha: float, training: Training) -> float:
-    """What starts are compared by: the loss on held-out rows, or the objective."""
-    if training.held_out:
-        return float(trace.history.min())
-    return float(trace.loss[-1] + alpha * trace.penalty[-1])
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -33,7 +33,7 @@ from nnecon.inference.streamed import (
 from nnecon.inference.streamed_fit import FitNumbers, gaussian_loglike
 from nnecon.report import tables
 from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
-from nnecon.results.archive import write_archive
+from nnecon.results.archive import SOLUTION_ARRAYS, under_prefix, write_archive
 from nnecon.results.base import CovarianceSpec
 from nnecon.results.comparison import Comparison
 from nnecon.results.effects import MarginalEffects
@@ -304,13 +304,21 @@ class StreamedRegressionResults(NeuralRegressionResults):
             # rows set apart get no weight
             weights = np.where(take(len(chunk.weights)), 0.0, chunk.weights)
             rows = scaling.rows(chunk.exog)
-            derivatives = [chunk.direction(regressors[j]) for j in ways]
-            along = [scaling.directions(derivative) for derivative in derivatives]
-            value, gradient = slope_sums(network, params, rows, along, weights)
-            effects[ways] += value
-            gradients[ways] += gradient
-            for j, derivative in zip(ways, derivatives, strict=True):
+            fixed: dict[int, np.ndarray] = {}
+            for j in ways:
+                derivative = chunk.direction(regressors[j])
+                along = scaling.directions(derivative)
+                if derivative.ndim == 1:
+                    fixed[j] = along
+                    moves[j] += weights.sum() * derivative
+                    continue
+                value, gradient = slope_sums(network, params, rows, [along], weights)
+                effects[j] += value[0]
+                gradients[j] += gradient[0]
                 moves[j] += weights @ derivative
+            value, gradient = slope_sums(network, params, rows, list(fixed.values()), weights)
+            effects[list(fixed)] += value
+            gradients[list(fixed)] += gradient
             for j in levels:
                 level, reference = chunk.contrast(regressors[j])
                 both = scaling.rows(level), scaling.rows(reference)
@@ -442,6 +450,16 @@ class StreamedRegressionResults(NeuralRegressionResults):
                 "Mini-batch training ends near a minimum, not at one. Standard errors are those "
                 "of the minimum, and do not contain the difference."
             )
+        if self.estimate.facts.get("early_stopping"):
+            notes.append(
+                "Early stopping shrinks the network beyond alpha: its effective degrees of "
+                "freedom, and with them AIC and BIC, are upper bounds."
+            )
+        if self.ssr > self.baseline.ssr and self.model.specification.linear_part:
+            notes.append(
+                f"{self._baseline_name} alone fits these rows better: train for more epochs, or "
+                "with another learning rate."
+            )
         notes += list(self.compare().notes[-1:])
         blocks.append(tables.Table(self._tail()))
         return tables.summary("Neural Regression Results", self._header(), blocks, notes)
@@ -457,7 +475,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
         solution = {
             name: getattr(self.solution, name)
             for name in Solution.__dataclass_fields__
-            if name not in ("params", "history")
+            if name not in SOLUTION_ARRAYS
         }
         estimate, spec = self.estimate, self.cov_spec
         meta = {
@@ -470,7 +488,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
             "cov": {"kind": spec.kind, "options": dict(spec.options), "use_t": spec.use_t},
         }
         held = {"params": self.solution.params, "history": self.solution.history}
-        write_archive(path, meta, arrays | held)
+        write_archive(path, meta, under_prefix("model", arrays) | held)
 
 
 def check_kind(spec: CovarianceSpec) -> None:
