@@ -321,12 +321,15 @@ def _hessian(jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray) -> _He
     From singular values of the Jacobian stacked on the root of the penalty, with columns of equal
     length: its cross product would lose half of the digits.
     """
+    if not len(ridge):
+        # a classical model without coefficients is noise alone
+        return _Hessian(np.zeros((0, 0)), np.zeros((0, 0)), 0.0, True)
     stacked = np.concatenate([jacobian, np.diag(np.sqrt(ridge))])
     scale = np.linalg.norm(stacked, axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
     triangle = np.linalg.qr(stacked / scale, mode="r")
     _, values, vectors = np.linalg.svd(triangle, full_matrices=False)
-    if len(values) and values[-1] <= 1e-13 * values[0]:
+    if values[-1] <= 1e-13 * values[0]:
         raise SpecificationError(
             "alpha='evidence': the data do not identify the parameters without penalty; leave "
             "out columns that others add up to."
@@ -335,7 +338,7 @@ def _hessian(jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray) -> _He
     half = float(np.log(values).sum() + np.log(scale).sum())
     matrix = stacked.T @ stacked
     spread, turned = np.linalg.eigh(np.eye(len(values)) + root.T @ curved @ root)
-    if not len(values) or spread[0] <= DEFINITE:
+    if spread[0] <= DEFINITE:
         return _Hessian(matrix, root @ root.T, half, False)
     root = root @ (turned / np.sqrt(spread))
     half += 0.5 * float(np.log(spread).sum())

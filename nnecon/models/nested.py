@@ -73,7 +73,7 @@ def nested_cv(
     ... )
     >>> honest = nested_cv(model, 3, cv=3, alphas=4, n_starts=2)
     >>> honest.to_frame()["test"].tolist()
-    [45, 45, 45]
+    [44, 45, 45]
     """
     useless = [name for name in COVARIANCE if name in fit_options]
     if useless:
