@@ -7,11 +7,14 @@ regularisation path, cross-validation and a comparison with the classical model.
 
 from nnecon import baselines, datasets, exceptions
 from nnecon.data.files import read_table
+from nnecon.estimation.training import SGD, Adam
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
 from nnecon.version import __version__
 
 __all__ = [
+    "SGD",
+    "Adam",
     "NeuralRegression",
     "__version__",
     "baselines",

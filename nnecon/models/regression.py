@@ -185,7 +185,9 @@ class NeuralRegression(FeedForward):
             mean.
         method : {"auto", "lm", "lbfgs", "prox", "adam", "sgd"}, nnecon.Adam or nnecon.SGD
             Levenberg-Marquardt, L-BFGS, proximal Gauss-Newton for ``L1_wt > 0``, or mini-batches;
-            "auto" chooses by the size of the problem and the penalty.
+            "auto" chooses by the size of the problem and the penalty. Mini-batches train every
+            start anew at every penalty, on every fold: a number as ``alpha`` is then estimated
+            without a path, unless ``alphas`` are given.
         rng : int or numpy.random.Generator
             Seed of starts and shuffled folds; the same number gives the same estimate.
         cov_type : str, optional
@@ -262,7 +264,7 @@ class NeuralRegression(FeedForward):
             baseline,
             traced.path,
             traced.cv,
-            settings.facts,
+            {**settings.facts, "stochastic": solver.stochastic},
         )
         return NeuralRegressionResults(self, estimate, spec)
 
@@ -316,7 +318,7 @@ class NeuralRegression(FeedForward):
             "no penalty",
             "start_params",
             self._baseline(spec),
-            facts={"alpha": 0.0, "method": solver.name},
+            facts={"alpha": 0.0, "method": solver.name, "stochastic": solver.stochastic},
         )
         return NeuralRegressionResults(self, estimate, spec)
 

@@ -249,6 +249,15 @@ def _nonlinearity(results: Any, labels: Mapping[str, str]) -> Chapter:
                 narrow=results.plot_cv(ylabel="CV mean squared error", figsize=PHONE),
             )
         )
+    if results.estimate.facts.get("L1_wt") and results.model.has_network:
+        blocks.append(
+            FigureBlock(
+                results.selection.plot(),
+                "selection",
+                results.selection.note,
+                narrow=results.selection.plot(figsize=PHONE),
+            )
+        )
     formats: Formats = {"Certificate": lambda value: f"{value:.0e}"}
     blocks.append(TableBlock(table, "path", "The path in numbers", [note], formats=formats))
     return Chapter("How much nonlinearity do the data support?", intro, blocks)

@@ -16,6 +16,9 @@ from nnecon.results.chapters import regression_chapters
 from nnecon.results.regression_numbers import RegressionNumbers
 from nnecon.version import __version__
 
+SAME = 1e-6
+"""Relative difference of objectives under which networks count as the same minimum."""
+
 
 class NeuralRegressionResults(RegressionNumbers):
     """Estimates, uncertainty and diagnostics of a :class:`~nnecon.NeuralRegression`."""
@@ -36,8 +39,8 @@ class NeuralRegressionResults(RegressionNumbers):
             ("Model:", type(self.model).__name__),
             ("Network:", self.model.description),
             ("Method:", self.solution.method),
-            ("Converged:", "yes" if self.converged else "NO"),
-            ("Penalty alpha:", f"{self.alpha:.4g}" if self.model.nested else "none"),
+            ("Converged:", self._converged_text),
+            ("Penalty alpha:", self._penalty_text),
             ("Chosen by:", self.estimate.alpha_rule),
             ("Search:", self.estimate.search),
             ("Covariance Type:", self.cov_type),
@@ -54,6 +57,24 @@ class NeuralRegressionResults(RegressionNumbers):
             ("HQIC:", number(self.hqic, 1)),
         ]
         return left + right
+
+    @property
+    def _trained(self) -> bool:
+        """Whether the estimate comes from mini-batches."""
+        return bool(self.estimate.facts.get("stochastic")) and not self.is_linear
+
+    @property
+    def _converged_text(self) -> str:
+        if self.converged:
+            return "yes"
+        return "no (mini-batches)" if self._trained else "NO"
+
+    @property
+    def _penalty_text(self) -> str:
+        if not self.model.nested:
+            return "none"
+        share = self.estimate.facts.get("L1_wt")
+        return f"{self.alpha:.4g}" + (f", L1_wt={share:g}" if share else "")
 
     def _tail(self) -> pd.DataFrame:
         """Residual statistics at the foot of the summary."""
@@ -96,8 +117,7 @@ class NeuralRegressionResults(RegressionNumbers):
             f"Standard errors: {self.covariance.description}; partial effects by the delta method.",
             self.solution.status,
         ]
-        if self.n_networks > 1:
-            notes.append(self._ensemble_note)
+        notes += self._search_notes()
         if self.is_classical and self.model.has_network:
             notes.append(f"The network is zero at this penalty. {self.classical_sentence}")
         if self.estimate.cv is not None:
@@ -105,15 +125,38 @@ class NeuralRegressionResults(RegressionNumbers):
         title = "Neural Regression Results"
         return tables.summary(title, self._header(), blocks, notes)
 
+    def _search_notes(self) -> list[str]:
+        """What the starts did, and what that means for the errors."""
+        path, notes = self.estimate.path, []
+        if path is not None and 0 < path.n_followed < path.n_starts:
+            at = " and ".join(f"{alpha:.3g}" for alpha in path.starts["alpha"].unique())
+            notes.append(
+                f"{path.n_starts} starts competed at alpha = {at}; the path was followed from the "
+                f"best {path.n_followed}, the others were dropped."
+            )
+        if self.n_networks > 1:
+            notes.append(self._ensemble_note)
+        if self._trained and not self.is_classical:
+            notes.append(
+                "Mini-batch training ends near a minimum, not at one. Standard errors are those of "
+                "a minimum at these parameters; what the order of batches, dropout and the end of "
+                "training add is in them only through the spread of an ensemble."
+            )
+        if self.estimate.facts.get("L1_wt") and path is not None and self.model.has_network:
+            notes.append(self.selection.note)
+        return notes
+
     @property
     def _ensemble_note(self) -> str:
         best, worst = self.members["objective"].iloc[0], self.members["objective"].max()
-        starts = self.estimate.facts["n_starts"]
+        starts, excess = self.estimate.facts["n_starts"], worst / best - 1.0
+        spread = f"the worst with an objective {100 * excess:.2g}% above the best"
+        if excess < SAME:
+            spread = "all of which end in the same minimum"
         return (
             f"The estimate is the mean of {self.n_networks} networks, the best of {starts} starts, "
-            f"the worst with an objective {100 * (worst / best - 1):.2g}% above the best. Standard "
-            "errors and intervals of effects and predictions include the spread between them; "
-            "path and cross-validation are those of the single best network."
+            f"{spread}. Standard errors and intervals of effects and predictions include the "
+            "spread between them; path and cross-validation are those of the single best network."
         )
 
     def __str__(self) -> str:

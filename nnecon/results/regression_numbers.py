@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from nnecon.data.variables import columns_by_variable
 from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
@@ -25,6 +26,7 @@ from nnecon.results.comparison import Comparison
 from nnecon.results.effects import EffectCurve, MarginalEffects
 from nnecon.results.inference_table import half_width
 from nnecon.results.prediction import PredictionResults
+from nnecon.results.selection import VariableSelection, variable_selection
 
 
 class RegressionNumbers(Results):
@@ -90,6 +92,36 @@ class RegressionNumbers(Results):
                 "cross-validated figures differ."
             )
         return sentence
+
+    @cached_property
+    def selection(self) -> VariableSelection:
+        """Variables in the network along the path of a sparse penalty, and in what order.
+
+        Of an ensemble as of the single best network, which the path describes.
+
+        Raises
+        ------
+        SpecificationError
+            The penalty sets nothing to zero.
+        """
+        facts, network = self.estimate.facts, self.model.network
+        if not facts.get("L1_wt") or not self.model.has_network:
+            raise SpecificationError(
+                "this estimate selects no variables: only a penalty with norms sets weights to "
+                "zero; fit with L1_wt=1.0 and group_inputs=True, so that variables enter the "
+                "network or stay out as a whole."
+            )
+        scaling = self.estimate.scaling
+        return variable_selection(
+            self.path.alphas,
+            self.path.params,
+            network,
+            columns_by_variable(self.model.design),
+            scaling.inputs,
+            alpha=self.alpha,
+            input_scale=scaling.input_scale,
+            linear_part=self.model.specification.linear_part,
+        )
 
     # -- predictions ------------------------------------------------------------------------------
 
