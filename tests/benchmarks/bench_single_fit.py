@@ -32,7 +32,7 @@ from nnecon.estimation.problem import Chain, Objective, Options
 from nnecon.nets import Dense
 
 UNITS, ITERATIONS, RESTARTS = 16, 1000, 50
-OPTIONS = Options(gradient=1e-6, decrease=1e-8, first=ITERATIONS, later=ITERATIONS)
+OPTIONS = Options(1e-6, 1e-8, first=ITERATIONS, later=ITERATIONS, rough=True)
 
 NNET = """
 library(nnet)
