@@ -7,7 +7,10 @@ regularisation path, cross-validation and a comparison with the classical model.
 
 from nnecon import baselines, datasets, exceptions
 from nnecon.data.files import read_table
+from nnecon.data.stream import Stream
+from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
+from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
 from nnecon.version import __version__
@@ -15,11 +18,16 @@ from nnecon.version import __version__
 __all__ = [
     "SGD",
     "Adam",
+    "BlockedFolds",
+    "ExpandingFolds",
     "NeuralRegression",
+    "StratifiedFolds",
+    "Stream",
     "__version__",
     "baselines",
     "datasets",
     "exceptions",
     "load",
+    "nested_cv",
     "read_table",
 ]

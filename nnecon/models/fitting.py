@@ -12,6 +12,7 @@ from nnecon.data.scaling import Scaling
 from nnecon.estimation import path as paths
 from nnecon.estimation.ensemble import find_members, join
 from nnecon.estimation.estimate import Solver, certify
+from nnecon.estimation.evidence import evidence
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
@@ -75,15 +76,15 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
     fold_params = classical.params[1:, None]
     competition = None
     if len(grid) and job.solver.stochastic:
-        best, found = train_paths(
+        best, own = train_paths(
             job.objective, weights, classical, grid, job.starts, job.solver, job.execution
         )
-        solutions, jumps = [*solutions, *found], np.zeros(len(grid) + 1, dtype=bool)
+        solutions, jumps = [*solutions, *own], np.zeros(len(grid) + 1, dtype=bool)
     elif len(grid):
         best = _follow(job, weights, classical, grid, live)
-        found = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
+        own = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
         solutions, jumps = paths.connect(
-            job.objective, job.weights, [*solutions, *found], job.solver, job.execution
+            job.objective, job.weights, [*solutions, *own], job.solver, job.execution
         )
     if len(grid):
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)
@@ -94,13 +95,18 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
     alpha_min = alpha_1se = None
     if scores is not None:
         alpha_min, alpha_1se = choose_alpha(ladder, scores.network)
-        if isinstance(alpha, str):
+        if alpha in ("cv", "1se"):
             chosen = alpha_min if alpha == "cv" else alpha_1se
+    log_evidence = None
+    if alpha == "evidence":
+        many = np.stack([solution.params for solution in solutions])
+        found = evidence(job.objective, many, ladder, job.weights)
+        chosen, log_evidence = found.alpha_max, found.log_evidence
     cv = None
     if scores is not None:
         cv = scores.cross_validation(job, ladder, int(np.flatnonzero(ladder == chosen)[0]))
     described = _describe(job, solutions, jumps, scores, alpha_min, alpha_1se)
-    described = replace(described, starts=_starts(competition))
+    described = replace(described, starts=_starts(competition), log_evidence=log_evidence)
     return Traced(solutions, described, cv, chosen)
 
 

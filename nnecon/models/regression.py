@@ -233,6 +233,8 @@ class NeuralRegression(FeedForward):
                 time_series=self.is_time_series,
                 groups=labels,
                 rng=settings.for_folds,
+                periods=self.design.sample.rows,
+                align=self.design.align,
             )
         starts = [self.network.init(settings.for_starts) for _ in range(settings.n_starts)]
         objective, scaling = self._objective(settings.L1_wt, settings.group_inputs)
@@ -332,6 +334,13 @@ class NeuralRegression(FeedForward):
         # mini-batches end near a minimum by their nature, which the summary's status tells
         if not solution.converged and not stochastic:
             warnings.warn(solution.status, ConvergenceWarning, stacklevel=3)
+        if stochastic and solution.penalty == 0.0 and np.isfinite(solution.alpha):
+            warnings.warn(
+                f"{solution.status} The estimate is the classical model: give more epochs, a "
+                "larger learning_rate or, where the penalty is large, a smaller alpha.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         if path is not None and rule == "cv" and path.alpha_min == path.alphas[-1] < np.inf:
             warnings.warn(
                 f"The cross-validated error is least at the smallest penalty, {path.alpha_min:.3g}:"

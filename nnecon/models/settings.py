@@ -110,6 +110,11 @@ class Settings:
         if method == "auto" and smooth and n_obs * n_params > LARGE:
             method = Adam()
         if isinstance(method, Training):
+            if self.alpha == "evidence":
+                raise SpecificationError(
+                    "alpha='evidence' expands the likelihood around a minimum, which mini-batches "
+                    "only come near to; use method='auto', or alpha='cv'."
+                )
             return solver_for(method, self.for_training, time_series)
         return choose_solver(method, n_obs, n_params, smooth=smooth)
 

@@ -107,6 +107,8 @@ def path_state(path: RegularizationPath) -> tuple[dict[str, Any], dict[str, np.n
     arrays["effects"] = path.effects.to_numpy()
     if path.cv_mean is not None:
         arrays |= {"cv_mean": path.cv_mean, "cv_se": path.cv_se}
+    if path.log_evidence is not None:
+        arrays["log_evidence"] = path.log_evidence
     if path.starts is not None:
         arrays |= {f"starts/{name}": path.starts[name].to_numpy() for name in path.starts}
     meta = {
@@ -131,6 +133,7 @@ def path_from_state(
         alpha_min=meta["alpha_min"],
         alpha_1se=meta["alpha_1se"],
         starts=pd.DataFrame(starts) if starts else None,
+        log_evidence=arrays.get("log_evidence"),
     )
 
 

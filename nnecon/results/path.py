@@ -43,6 +43,9 @@ class RegularizationPath:
         ``alpha``, ``start``, ``objective`` (of the standardised problem) and ``followed``, whether
         the path was followed from there. Starts that fall behind are dropped; every fold lets
         its own starts compete.
+    log_evidence : ndarray of shape (m,) or None
+        Log marginal likelihood of each penalty, up to a constant (MacKay, 1992), where the penalty
+        was chosen by it.
     """
 
     alphas: np.ndarray
@@ -58,6 +61,7 @@ class RegularizationPath:
     alpha_min: float | None = None
     alpha_1se: float | None = None
     starts: pd.DataFrame | None = None
+    log_evidence: np.ndarray | None = None
 
     @property
     def n_starts(self) -> int:
@@ -83,6 +87,8 @@ class RegularizationPath:
             },
             index=pd.Index(self.alphas, name="alpha"),
         )
+        if self.log_evidence is not None:
+            frame.insert(2, "log_evidence", self.log_evidence)
         if self.cv_mean is not None:
             frame.insert(2, "cv_mean", self.cv_mean)
             frame.insert(3, "cv_se", self.cv_se)

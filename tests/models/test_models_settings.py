@@ -75,3 +75,27 @@ def test_small_biases_bear_little_of_the_penalty(model):
     layer = model.network.layers[0]
     assert (weights[: model.network.n_linear] == 0).all()
     assert (weights[layer.bias] == 0.01).all() and (weights[layer.weights] == 1).all()
+
+
+def test_evidence_chooses_without_folds_and_survives_saving(model, tmp_path):
+    fit = model.fit("evidence", alphas=8, n_starts=4)
+    evidence = fit.path.log_evidence
+    assert fit.alpha == fit.path.alphas[evidence.argmax()]
+    assert fit.path.cv_mean is None and "Chosen by:                      evidence" in str(
+        fit.summary()
+    )
+    fit.save(tmp_path / "fit.nnecon")
+    np.testing.assert_array_equal(ne.load(tmp_path / "fit.nnecon").path.log_evidence, evidence)
+    with pytest.raises(SpecificationError, match="mini-batches only come near"):
+        model.fit("evidence", method="adam")
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [ne.BlockedFolds(3, gap=2), ne.ExpandingFolds(3, gap=1), ne.StratifiedFolds(3, by="region")],
+)
+def test_splitters_of_our_own(model, cv):
+    fit = model.fit(alphas=3, n_starts=2, cv=cv)
+    assert len(fit.cv.folds) == 3
+    baseline = model.fit(alphas=3, n_starts=3, cv=cv)
+    np.testing.assert_array_equal(fit.cv.baseline_scores, baseline.cv.baseline_scores)
