@@ -1,5 +1,6 @@
 """Arguments of fit: what each changes, and what is said about wrong ones."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -81,9 +82,8 @@ def test_evidence_chooses_without_folds_and_survives_saving(model, tmp_path):
     fit = model.fit("evidence", alphas=8, n_starts=4)
     evidence = fit.path.log_evidence
     assert fit.alpha == fit.path.alphas[evidence.argmax()]
-    assert fit.path.cv_mean is None and "Chosen by:                      evidence" in str(
-        fit.summary()
-    )
+    assert fit.path.cv_mean is None
+    assert re.search(r"Chosen by: +evidence", str(fit.summary()))
     fit.save(tmp_path / "fit.nnecon")
     np.testing.assert_array_equal(ne.load(tmp_path / "fit.nnecon").path.log_evidence, evidence)
     with pytest.raises(SpecificationError, match="mini-batches only come near"):
