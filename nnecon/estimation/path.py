@@ -18,7 +18,7 @@ from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import certificate
-from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution, Trace
+from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Options, Solution, Trace
 from nnecon.nets import Dense
 
 POLISH = Options(gradient=1e-10, decrease=1e-20, first=200, later=200, warm=True)
@@ -31,6 +31,12 @@ FIRST = (0.6, 0.8, 1.0)
 
 KEPT = 4
 """Starts of which the whole path is followed."""
+
+STRIDE = 3
+"""Starts are compared at every third penalty; what is between comes from the best of them."""
+
+ROUNDS = 4
+"""Rounds in which an improved solution is passed on to its neighbours."""
 
 NEAR = 8
 """Penalties along which the first network alive is followed."""
@@ -156,25 +162,64 @@ def trace_paths(
     All starts are solved at one penalty; those that fall behind there are dropped, and the path is
     followed from the others to both ends.
     """
-    m, kept = len(alphas), min(KEPT, len(starts))
+    kept = min(KEPT, len(starts))
     leaders = _compete(objective, weights, baselines, alphas, starts, solver, execution)
-    chains, backs = [], []
+    chains, visits = [], []
     for w, base, leader in zip(weights, baselines.loss, leaders, strict=True):
-        first = leader.place
-        order = np.concatenate([np.arange(first, m), np.arange(first - 1, -1, -1)])
-        after = np.arange(-1, m - 1)
-        if first:
-            after[m - first] = 0
+        order, after = _both_ways(leader.place, len(alphas))
         chains += [Chain(w, point, alphas[order], after, base) for point in leader.params[:kept]]
-        backs += [np.argsort(order)] * kept
+        visits += [order] * kept
     followed = estimate(objective, chains, solver, FAST, execution)
-    paths = best_of(_stack(followed, backs, (len(weights), kept)), alphas, baselines)
+    shape = (len(weights), kept)
+    paths = best_of(_stack(followed, visits, shape, len(alphas)), alphas, baselines)
+    paths = _fill(objective, weights, paths, leaders, solver, execution)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
     own = leaders[0]
     among = np.isin(np.arange(len(starts)), own.ranks[:kept])
     competition = Competition(alphas[[own.place]], own.objective[None], among[None])
     return replace(paths, competition=competition)
+
+
+def _both_ways(first: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions on the grid from ``first`` to both ends in strides, and what each starts from."""
+    down = np.unique([*range(first, m, STRIDE), m - 1])
+    up = np.unique([*range(first, -1, -STRIDE), 0])[::-1][1:] if first else np.zeros(0, dtype=int)
+    order = np.concatenate([down, up])
+    after = np.arange(-1, len(order) - 1)
+    if len(up):
+        after[len(down)] = 0
+    return order, after
+
+
+def _fill(
+    objective: Objective,
+    weights: np.ndarray,
+    paths: Paths,
+    leaders: "Sequence[_Leaders]",
+    solver: Solver,
+    execution: Execution,
+) -> Paths:
+    """Solve the penalties between the strides, each from the best solution at the nearest one."""
+    m = len(paths.alphas)
+    where, chains = [], []
+    for s, leader in enumerate(leaders):
+        visited = np.sort(_both_ways(leader.place, m)[0])
+        for at in np.setdiff1d(np.arange(m), visited):
+            nearest = visited[np.abs(visited - at).argmin()]
+            where.append((s, int(at)))
+            chains.append(Chain.single(weights[s], paths.params[s, nearest], paths.alphas[at]))
+    return _replaced(paths, where, estimate(objective, chains, solver, NEXT, execution))
+
+
+def _replaced(paths: Paths, where: Sequence[tuple[int, int]], traces: Sequence[Trace]) -> Paths:
+    """Paths with new solutions at some places (weight vector, penalty)."""
+    params, loss = paths.params.copy(), paths.loss.copy()
+    penalty, iterations = paths.penalty.copy(), paths.iterations.copy()
+    for place, trace in zip(where, traces, strict=True):
+        params[place], iterations[place] = trace.params[0], trace.iterations[0]
+        loss[place], penalty[place] = trace.loss[0], trace.penalty[0]
+    return replace(paths, params=params, loss=loss, penalty=penalty, iterations=iterations)
 
 
 class _Leaders(NamedTuple):
@@ -239,7 +284,7 @@ def join_network(
         return paths
     after = np.arange(-1, len(below) - 1)
     chains = [Chain(w, live.params, paths.alphas[below], after) for w in weights]
-    traces = estimate(objective, chains, solver, FAST, execution)
+    traces = estimate(objective, chains, solver, NEXT, execution)
     own = [paths.params, paths.loss, paths.penalty, paths.iterations]
     fields = []
     for values, name in zip(own, ("params", "loss", "penalty", "iterations"), strict=True):
@@ -260,7 +305,7 @@ def without_penalty(
     """Continue every path from its smallest penalty to none at all."""
     ends = paths.params[:, -1]
     chains = [Chain.single(w, end, 0.0) for w, end in zip(weights, ends, strict=True)]
-    traces = estimate(objective, chains, solver, FAST, execution)
+    traces = estimate(objective, chains, solver, NEXT, execution)
 
     def longer(name: str) -> np.ndarray:
         last = np.stack([getattr(trace, name) for trace in traces])
@@ -276,14 +321,18 @@ def without_penalty(
 
 
 def _stack(
-    traces: Sequence[Trace], orders: Sequence[np.ndarray], shape: tuple[int, int]
+    traces: Sequence[Trace], visits: Sequence[np.ndarray], shape: tuple[int, int], m: int
 ) -> list[np.ndarray]:
-    """Params, loss, penalty, iterations with axes (weight vector, start, alpha, ...)."""
+    """Params, loss, penalty, iterations with axes (weight vector, start, alpha, ...).
+
+    Penalties that were not visited have an infinite loss.
+    """
     fields = []
-    for name in ("params", "loss", "penalty", "iterations"):
-        values = np.stack(
-            [getattr(t, name)[order] for t, order in zip(traces, orders, strict=True)]
-        )
+    for name, missing in (("params", 0.0), ("loss", np.inf), ("penalty", 0.0), ("iterations", 0)):
+        first = getattr(traces[0], name)
+        values = np.full((len(traces), m, *first.shape[1:]), missing, dtype=first.dtype)
+        for value, trace, visited in zip(values, traces, visits, strict=True):
+            value[visited] = getattr(trace, name)
         fields.append(values.reshape(*shape, *values.shape[1:]))
     return fields
 
@@ -319,13 +368,8 @@ def repair(
     if not len(where):
         return paths
     chains = [Chain.single(weights[s], paths.params[s, source[s, j]], alphas[j]) for s, j in where]
-    traces = estimate(objective, chains, solver, FAST, execution)
-    params, loss = paths.params.copy(), paths.loss.copy()
-    penalty, iterations = paths.penalty.copy(), paths.iterations.copy()
-    for (s, j), trace in zip(where, traces, strict=True):
-        params[s, j], iterations[s, j] = trace.params[0], trace.iterations[0]
-        loss[s, j], penalty[s, j] = trace.loss[0], trace.penalty[0]
-    return Paths(alphas, params, loss, penalty, iterations)
+    traces = estimate(objective, chains, solver, NEXT, execution)
+    return _replaced(paths, [(int(s), int(j)) for s, j in where], traces)
 
 
 def polish(
@@ -370,7 +414,7 @@ def connect(
     Returns
     -------
     solutions : list of Solution
-        None is worse than the continuation of a neighbour.
+        None is worse than the continuation of a neighbour, as far as that takes a few rounds.
     jumps : ndarray of bool of shape (m,)
         Where the path switches to another minimum: the continuation of the solution before ends
         in a worse one.
@@ -384,7 +428,9 @@ def connect(
     # the first solution is the classical model, which is what it is
     pairs = [(at - 1, at) for at in range(1, last + 1)]
     pairs += [(at + 1, at) for at in range(1, last) if solutions[at + 1].penalty > 0]
-    while pairs:
+    for _ in range(ROUNDS):
+        if not pairs:
+            break
         chains = [Chain.single(weights, params[a], alphas[b]) for a, b in pairs]
         moved = set()
         for (source, at), trace in zip(

@@ -10,7 +10,7 @@ the compiled kernels serve all of them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -114,8 +114,11 @@ class Options:
     rough: bool = False
 
 
-FAST = Options(gradient=1e-3, decrease=1e-4, first=30, later=6, rough=True)
+FAST = Options(gradient=1e-3, decrease=1e-4, first=30, later=8, rough=True)
 """Enough to score a resample and to tell minima apart."""
+
+NEXT = replace(FAST, first=FAST.later, warm=True)
+"""The same from the solution of a neighbouring problem."""
 
 PATIENT = Options(gradient=1e-11, decrease=1e-22, first=2000, later=2000)
 """As far as rounding allows: what is reported."""
