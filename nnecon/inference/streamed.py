@@ -243,9 +243,9 @@ def slope_sums(
             continue
         for part, along, w in _pieces(WIDTH, rows, np.broadcast_to(way, rows.shape), weights):
             filled = _filled(part, WIDTH), _filled(along, WIDTH), _weights(w, WIDTH)
-            value, gradient = average_slope(network, params, *filled)
-            sums[number] += value
-            gradients[number] += gradient
+            one, its_gradient = average_slope(network, params, *filled)
+            sums[number] += one
+            gradients[number] += its_gradient
     return sums, gradients
 
 

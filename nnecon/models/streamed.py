@@ -17,7 +17,7 @@ from nnecon.data.stream_scaling import scaling_from, spans_constant, total_sum_o
 from nnecon.data.stream_split import Split
 from nnecon.estimation.blockwise import certificate
 from nnecon.estimation.losses import Squared
-from nnecon.estimation.penalties import Ridge
+from nnecon.estimation.penalties import Penalty, Ridge
 from nnecon.estimation.problem import Solution, Trace
 from nnecon.estimation.training import Training
 from nnecon.exceptions import DataError, SpecificationError
@@ -162,7 +162,7 @@ class StreamedRegression(FeedForward):
         **specification: Any,
     ) -> Self:
         """As :meth:`from_formula`, where ``names`` are what the formula may call."""
-        design = MovingDesign.from_formula(
+        design: Any = MovingDesign.from_formula(
             formula, stream, subset=subset, drop_cols=drop_cols, missing=missing,
             weights=weights, env=names, progress=progress,
         )  # fmt: skip
@@ -170,7 +170,8 @@ class StreamedRegression(FeedForward):
 
     def _specify(self, design: Any, /, **specification: Any) -> Mapping[str, Any]:
         columns = np.empty((0, len(design.exog_names)))
-        return super()._specify(_Shape(_Columns(columns, design.const_index)), **specification)
+        shape: Any = _Shape(_Columns(columns, design.const_index))
+        return super()._specify(shape, **specification)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What a file has to hold, beside the data, to build the model again."""
@@ -228,7 +229,7 @@ class StreamedRegression(FeedForward):
         return self._scaling(self.design.moments)
 
     @property
-    def penalty(self) -> Ridge:
+    def penalty(self) -> Penalty:
         """What the network is penalised by."""
         return Ridge(self.network.penalised)
 

@@ -14,7 +14,7 @@ from nnecon.estimation.blockwise import Block, certificate
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import CERTIFIED
 from nnecon.estimation.losses import Squared
-from nnecon.estimation.penalties import Ridge
+from nnecon.estimation.penalties import Penalty, Ridge
 from nnecon.estimation.problem import Solution, Trace
 from nnecon.estimation.rows import Rows, empty
 from nnecon.estimation.solvers.minibatch_steps import check
@@ -157,7 +157,7 @@ def standardised_blocks(
 
 def train(
     network: Network,
-    penalty: Ridge,
+    penalty: Penalty,
     start: np.ndarray | None,
     blocks: Blocks,
     settings: StreamSettings,
@@ -168,6 +168,10 @@ def train(
     with progress_bar(progress) as report:
         monitor = Monitor(settings.n_starts, report)
         for _ in range(settings.n_starts):
+            begin = start
+            if isinstance(network, Dense):
+                begin = network.init(settings.for_starts)
+            assert begin is not None
             trace = fit_stream(
                 network,
                 blocks,
@@ -175,7 +179,7 @@ def train(
                 Squared(),
                 settings.alpha,
                 training,
-                network.init(settings.for_starts) if start is None else start,
+                begin,
                 monitor,
                 rng=settings.seed,
                 blocked=settings.blocked,
@@ -251,10 +255,9 @@ def least_squares_solution(
         params = np.linalg.solve(units[0], values - units[1])
         params[nl:] = 0.0
     linear = Dense(nl, 0, (), network.activation)
+    unpenalised: Penalty = Ridge(linear.penalised)
     parts = ((np.asarray(rows)[:, :nl], target, weights) for rows, target, weights in blocks())
-    loss, _, relative = certificate(
-        linear, Squared(), Ridge(linear.penalised), parts, n_obs, params[:nl], 0.0
-    )
+    loss, _, relative = certificate(linear, Squared(), unpenalised, parts, n_obs, params[:nl], 0.0)
     trace = Trace(
         params[None],
         np.array([loss]),

@@ -403,7 +403,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
                 ("R-squared:", f"{self.rsquared:.3f}"),
                 ("Log-Likelihood:", format_number(self.llf, 2)),
             ]
-        ends = {"Converged:": "yes" if self.converged else "near a minimum"}
+        ends = {"Converged:": "yes" if self.converged else "NO (mini-batches)"}
         return [(name, ends.get(name, value)) for name, value in header]
 
     def _tail(self) -> pd.DataFrame:
@@ -447,8 +447,8 @@ class StreamedRegressionResults(NeuralRegressionResults):
             )
         if not self.converged:
             notes.append(
-                "Mini-batch training ends near a minimum, not at one. Standard errors are those "
-                "of the minimum, and do not contain the difference."
+                "Mini-batch training stops near a minimum at best; the gradient norm tells how near. "
+                "Standard errors are those of a minimum, and do not contain the difference."
             )
         if self.estimate.facts.get("early_stopping"):
             notes.append(
