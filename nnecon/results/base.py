@@ -213,12 +213,13 @@ class Results(Immutable):
         estimate, scaling = self.estimate, self.estimate.scaling
         values = fitted_many(self.model.network, self._members, estimate.objective.inputs)
         robust = self.cov_spec.kind != "nonrobust" and not self.is_linear
-        parts = []
+        parts, neural = [], self.model.network.neural
         for params, fit in zip(self._members, values, strict=True):
             moments = cov.penalised_moments(
                 estimate.objective,
                 params,
-                self.alpha,
+                # a network that is zero without any penalty is not estimated: it is left out
+                self.alpha if self.alpha > 0 or params[neural].any() else np.inf,
                 self.model.endog - scaling.restore(fit),
                 estimate.weights,
                 scaling.target_scale,
