@@ -447,8 +447,8 @@ class StreamedRegressionResults(NeuralRegressionResults):
             )
         if not self.converged:
             notes.append(
-                "Mini-batch training stops near a minimum at best; the gradient norm tells how near. "
-                "Standard errors are those of a minimum, and do not contain the difference."
+                "Mini-batch training stops near a minimum at best; the gradient norm tells how "
+                "near. Standard errors are those of a minimum, and do not contain the difference."
             )
         if self.estimate.facts.get("early_stopping"):
             notes.append(
