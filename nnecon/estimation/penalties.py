@@ -100,7 +100,10 @@ class Penalty(Protocol):
     the weights of the squares, ``kinks`` the rest, and ``smooth`` says whether there is none.
     """
 
-    penalised: np.ndarray
+    @property
+    def penalised(self) -> np.ndarray:
+        """Zero for the classical part."""
+        ...
 
     @property
     def ridge(self) -> np.ndarray:
@@ -306,7 +309,9 @@ def check_share(L1_wt: float) -> None:
 
 
 def input_groups(
-    network: Dense, columns_by_variable: Mapping[str, Sequence[int]], inputs: Sequence[int]
+    network: Dense,
+    columns_by_variable: Mapping[str, Sequence[int]],
+    inputs: Sequence[int] | np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Positions of all weights that leave each variable's columns for the first hidden layer.
 

@@ -16,6 +16,7 @@ from nnecon.estimation.evidence import evidence
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.refinement import connect, polish
 from nnecon.estimation.resampling import Folds
 from nnecon.estimation.sparse_path import trace_sparse_paths
 from nnecon.estimation.trained_path import top_penalty, train_paths
@@ -82,8 +83,8 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
         solutions, jumps = [*solutions, *own], np.zeros(len(grid) + 1, dtype=bool)
     elif len(grid):
         best = _follow(job, weights, classical, grid, live)
-        own = paths.polish(job.objective, job.weights, best, job.solver, job.execution)
-        solutions, jumps = paths.connect(
+        own = polish(job.objective, job.weights, best, job.solver, job.execution)
+        solutions, jumps = connect(
             job.objective, job.weights, [*solutions, *own], job.solver, job.execution
         )
     if len(grid):

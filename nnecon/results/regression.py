@@ -127,9 +127,11 @@ class NeuralRegressionResults(RegressionNumbers):
 
     def _search_notes(self) -> list[str]:
         """What the starts did, and what that means for the errors."""
-        path, notes = self.estimate.path, []
-        if path is not None and 0 < path.n_followed < path.n_starts:
-            at = " and ".join(f"{alpha:.3g}" for alpha in path.starts["alpha"].unique())
+        path = self.estimate.path
+        notes: list[str] = []
+        starts = None if path is None else path.starts
+        if path is not None and starts is not None and path.n_followed < path.n_starts:
+            at = " and ".join(f"{alpha:.3g}" for alpha in starts["alpha"].unique())
             notes.append(
                 f"{path.n_starts} starts competed at alpha = {at}; the path was followed from the "
                 f"best {path.n_followed}, the others were dropped."

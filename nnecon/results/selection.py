@@ -136,7 +136,7 @@ def variable_selection(
     params: np.ndarray,
     network: Dense,
     columns_by_variable: Mapping[str, Sequence[int]],
-    inputs: Sequence[int],
+    inputs: Sequence[int] | np.ndarray,
     *,
     alpha: float,
     input_scale: np.ndarray | None = None,

@@ -5,17 +5,15 @@ import pytest
 
 from nnecon.estimation.estimate import SOLVERS, certify, estimate
 from nnecon.estimation.path import (
-    TRIAL,
     Baselines,
     alpha_grid,
-    connect,
     find_live,
     join_network,
-    polish,
     trace_paths,
 )
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Chain, Objective
+from nnecon.estimation.refinement import TRIAL, connect, polish
 from nnecon.nets import Dense
 
 LM = SOLVERS["lm"]

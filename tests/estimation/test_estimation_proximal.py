@@ -10,9 +10,10 @@ from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import certificate
 from nnecon.estimation.losses import Logistic, Poisson, PseudoHuber
-from nnecon.estimation.path import Baselines, alpha_grid, live_alpha, polish
+from nnecon.estimation.path import Baselines, alpha_grid, find_live
 from nnecon.estimation.penalties import ElasticNet, GroupLasso, Ridge, input_groups
 from nnecon.estimation.problem import FAST, PATIENT, Chain, Objective
+from nnecon.estimation.refinement import polish
 from nnecon.estimation.solvers.proximal import proximal
 from nnecon.estimation.sparse_path import trace_sparse_paths
 from nnecon.exceptions import SpecificationError
@@ -104,7 +105,7 @@ def group_path():
     penalty = GroupLasso(network.neural.astype(float), 0.5, tuple(groups.values()))
     objective, weights = Objective(network, rows, y, penalty), np.ones((1, len(y)))
     classical = Baselines.solve(objective, weights)
-    live = live_alpha(objective, weights[0], classical, starts, PROX)
+    live = find_live(objective, weights[0], classical, starts, PROX).alpha
     alphas = alpha_grid(live, 2 * classical.loss[0], len(y), 12)
     paths = trace_sparse_paths(objective, weights, classical, alphas, starts, PROX)
     return objective, weights, groups, classical, paths, polish(objective, weights[0], paths, PROX)
