@@ -8,7 +8,7 @@ from scipy import stats
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class SetApart:
     """Errors on rows that no model was estimated on.
 
     Attributes
@@ -46,7 +46,7 @@ class FitNumbers:
         Sum of the logarithms of the weights.
     skew, kurtosis : float
         Of the residuals times the root of the weights.
-    tested : Tested or None
+    tested : SetApart or None
         Errors on the rows set apart.
     """
 
@@ -55,7 +55,7 @@ class FitNumbers:
     log_weights: float
     skew: float
     kurtosis: float
-    tested: Tested | None
+    tested: SetApart | None
 
     @property
     def jarque_bera(self) -> float:
@@ -115,7 +115,7 @@ def fit_numbers(
         total, own, other, square, once, twice = sums
         gap = (own - other) / total
         spread = max(twice - 2.0 * gap * once + gap**2 * square, 0.0)
-        tested = Tested(n_test, own / total, other / total, float(np.sqrt(spread) / total))
+        tested = SetApart(n_test, own / total, other / total, float(np.sqrt(spread) / total))
     return FitNumbers(n, ssr, logs, skew, kurtosis, tested)
 
 
