@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from nnecon.estimation.checkpoint import Checkpoint
 from nnecon.estimation.fingerprint import Fingerprints, fingerprint
@@ -199,6 +200,12 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """BLAS libraries of this process; looking for them takes 5 ms each time."""
+    return ThreadpoolController()
+
+
 _limit_lock = threading.Lock()
 _limit: list[Any] = []
 
@@ -211,7 +218,7 @@ def one_blas_thread() -> Iterator[None]:
     would change it for the others, and with it their numbers.
     """
     with _limit_lock:
-        _limit.append(_limit[0] if _limit else threadpool_limits(1))
+        _limit.append(_limit[0] if _limit else _libraries().limit(limits=1))
     try:
         yield
     finally:
