@@ -231,11 +231,11 @@ def test_members_that_do_not_apply_say_why(curved_frame):
 
 
 def test_a_fit_that_did_not_converge_says_so(curved_frame, monkeypatch):
-    from nnecon.estimation import path
+    from nnecon.estimation import refinement
 
-    tired = dataclasses.replace(path.POLISH, first=1, later=1)
-    monkeypatch.setattr(path, "POLISH", tired)
-    monkeypatch.setattr(path, "TRIAL", tired)
+    tired = dataclasses.replace(refinement.POLISH, first=1, later=1)
+    monkeypatch.setattr(refinement, "POLISH", tired)
+    monkeypatch.setattr(refinement, "TRIAL", tired)
     model = ne.NeuralRegression.from_formula("y ~ x1 + x2", curved_frame, hidden=(4, 3))
     with pytest.warns(ConvergenceWarning, match="Did not converge"):
         fit = model.fit(alpha=1e-5, n_starts=1)
