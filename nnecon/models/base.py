@@ -7,6 +7,7 @@ import numpy as np
 
 from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
+from nnecon.data.stream import Stream
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.covariance import check
 from nnecon.results.archive import under_prefix
@@ -68,8 +69,9 @@ class Model(Immutable):
         formula : str
             As in patsy and R, with ``lag(x, k)``, ``lag(x, first, last)``, ``diff(x, k)`` and
             ``dlog(x, k)`` besides; your own functions are found where this is called.
-        data : DataFrame
-            One row an observation; lags go by the periods of its index.
+        data : DataFrame or nnecon.Stream
+            One row an observation; lags go by the periods of its index. A stream is read chunk by
+            chunk (see :class:`nnecon.Stream`), for data larger than memory.
         subset : array_like or str, optional
             Rows to use: labels, a boolean array or a condition; lags are computed before.
         drop_cols : sequence of str, optional
@@ -82,10 +84,23 @@ class Model(Immutable):
             As in the constructor.
         """
         names = caller_namespace(0)
+        if isinstance(data, Stream):
+            options = {"subset": subset, "drop_cols": drop_cols, "missing": missing}
+            return cls._over_stream(
+                formula, data, names, weights=weights, **options, **specification
+            )
         design = Design.from_formula(
             formula, data, subset=subset, drop_cols=drop_cols, missing=missing, env=names
         )
         return cls._from_design(design, weights=weights, **specification)
+
+    @classmethod
+    def _over_stream(
+        cls, formula: str, stream: Stream, names: Mapping[str, Any], **options: Any
+    ) -> Any:
+        raise SpecificationError(
+            f"{cls.__name__} is not estimated on streams; pass a DataFrame instead."
+        )
 
     @classmethod
     def _from_design(cls, design: Design, weights: Any = None, **specification: Any) -> Self:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from nnecon import baselines
-from nnecon.data.design import Design
+from nnecon.data.design import Design, caller_namespace
+from nnecon.data.stream import CHUNK_ROWS, Stream
 from nnecon.estimation.estimate import Solver, solve
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.problem import Chain, Solution
@@ -22,6 +23,7 @@ from nnecon.models.feedforward import FeedForward
 from nnecon.models.fitting import Job, average, trace
 from nnecon.models.progress import progress_bar
 from nnecon.models.settings import Settings
+from nnecon.models.streamed import StreamedRegression
 from nnecon.nets import Dense
 from nnecon.results.base import CovarianceSpec, Estimate
 from nnecon.results.path import RegularizationPath
@@ -117,6 +119,38 @@ class NeuralRegression(FeedForward):
             network=network,
             start_params=start_params,
         )
+
+    @classmethod
+    def from_parquet(
+        cls, path: str | Path, formula: str, *, chunk_rows: int = CHUNK_ROWS, **options: Any
+    ) -> StreamedRegression:
+        """Build the model on a Parquet file that is read chunk by chunk.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; only the columns of the formula are read.
+        formula : str
+            As in :meth:`from_formula`, without lags.
+        chunk_rows : int
+            Rows that are read at a time.
+        **options
+            ``subset``, ``drop_cols``, ``missing``, ``weights`` and ``progress`` as in
+            :meth:`nnecon.models.streamed.StreamedRegression.from_formula`, and the constructor's
+            arguments.
+
+        Returns
+        -------
+        StreamedRegression
+        """
+        names = caller_namespace(0)
+        return StreamedRegression.over(formula, Stream.of(path, chunk_rows), names, **options)
+
+    @classmethod
+    def _over_stream(
+        cls, formula: str, stream: Stream, names: Mapping[str, Any], **options: Any
+    ) -> StreamedRegression:
+        return StreamedRegression.over(formula, stream, names, **options)
 
     def loglike(self, resid: np.ndarray, weights: np.ndarray) -> float:
         """Gaussian log-likelihood at the maximum over the variance, as in statsmodels' WLS."""

@@ -10,6 +10,7 @@ from nnecon.data.design import Design
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.regression import NeuralRegression
+from nnecon.models.streamed import StreamedRegression
 from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
 from nnecon.results.base import CovarianceSpec
 
@@ -20,6 +21,7 @@ def load(
     path: str | Path,
     functions: Mapping[str, Any] | None = None,
     network: Callable[..., Any] | None = None,
+    data: Any = None,
 ) -> Any:
     """Read results that ``save`` wrote.
 
@@ -34,6 +36,9 @@ def load(
         Functions of yours that the formula calls, by name.
     network : callable, optional
         Your regression function, where the model was built with ``network=``.
+    data : Stream or str, optional
+        The data again (or the file that holds them), where the model was estimated on a stream,
+        which is too long to be saved.
 
     Returns
     -------
@@ -49,9 +54,14 @@ def load(
     """
     meta, arrays = read_archive(path)
     name = meta["model"]["class"]
+    held = under(arrays, "model")
+    if name == "StreamedRegression":
+        arguments = _specification(meta["model"]["specification"], held, network)
+        return StreamedRegression.load(meta, arrays, arguments, data, functions)
+    if data is not None:
+        raise SpecificationError(f"{path} holds its data; leave data= out.")
     if name not in MODELS:
         raise DataError(f"{path} holds a {name}, which this version of nnecon does not know.")
-    held = under(arrays, "model")
     design = Design.from_state(meta["model"]["design"], under(held, "design"), functions)
     model = MODELS[name]._from_design(
         design,

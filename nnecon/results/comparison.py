@@ -20,9 +20,10 @@ ROW_FORMATS: Formats = {
     "Adj. R-squared": 4,
     "Residual standard error": lambda value: f"{value:.4g}",
     "Cross-validated RMSE": lambda value: f"{value:.4g}",
+    "Test RMSE": lambda value: f"{value:.4g}",
     "Diebold-Mariano p-value": 3,
 }
-SCORES = ("Residual standard error", "Cross-validated RMSE")
+SCORES = ("Residual standard error", "Cross-validated RMSE", "Test RMSE")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
 """Mini-batch steps by hand, and what each option of Adam and SGD does to the estimate."""
 
 import pickle
+import re
 import threading
 from dataclasses import replace
 
@@ -585,7 +586,7 @@ def test_divergence_is_an_error_that_says_what_to_change():
         ({"b1": 1.0}, "b1=1.0: pass a number of at least 0 and under 1"),
         ({"b2": -0.1}, "b2=-0.1"),
     ],
-    ids=str,
+    ids=lambda value: re.sub(r" at 0x\w+", "", str(value)),
 )
 def test_options_are_checked(options, message):
     with pytest.raises(SpecificationError, match=message):

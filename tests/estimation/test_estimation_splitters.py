@@ -1,5 +1,7 @@
 """Our own splitters: what they leave out, that nothing leaks, and that scikit-learn takes them."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,7 +199,7 @@ def pairs(*given):
         (StratifiedFolds(3, by=[1, 2]), r"shape \(2,\)"),
         (StratifiedFolds(3, by="region"), "can be read by fit alone"),
     ],
-    ids=str,
+    ids=lambda value: re.sub(r"<(\w+\.)*(<locals>\.)?(\w+) object at 0x\w+>", r"\3", str(value)),
 )
 def test_what_cannot_be_split_is_said(cv, message):
     y = np.random.default_rng(0).standard_normal(60)
