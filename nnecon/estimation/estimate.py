@@ -69,14 +69,17 @@ SOLVERS = {
 }
 
 
-def choose_solver(method: str, n_obs: int, n_params: int, *, smooth: bool = True) -> Solver:
+def choose_solver(
+    method: str, n_obs: int, n_params: int, *, smooth: bool = True, shallow: bool = False
+) -> Solver:
     """Solver for a method's name.
 
     ``"auto"`` takes proximal steps for penalties that set parameters to zero, and second-order
-    steps unless they grow too large: one costs about ``n k^2`` operations.
+    steps unless they grow too large: one costs about ``n k^2`` operations, and ``n k`` numbers
+    where there is more than one hidden layer (not ``shallow``).
     """
     if method == "auto":
-        small = n_params <= 600 and n_obs * n_params <= 5_000_000
+        small = n_params <= 600 and (shallow or n_obs * n_params <= 5_000_000)
         method = "prox" if not smooth else "lm" if small else "lbfgs"
     if method not in SOLVERS:
         known = ", ".join(repr(name) for name in ["auto", *SOLVERS, "adam", "sgd"])

@@ -13,6 +13,9 @@ from nnecon.estimation.losses import Loss, Squared
 from nnecon.estimation.problem import Objective
 from nnecon.nets import Network
 
+BLOCK = 2**16
+"""Rows that a certificate looks at together."""
+
 CERTIFIED = 1e-6
 """A solution is called converged where its certificate is under this number."""
 
@@ -138,6 +141,25 @@ def relative_gradient(
     return float(np.max(np.abs(gradient) / norms, initial=0.0) / size)
 
 
+def _blocks(n_obs: int) -> list[slice]:
+    """All rows at once, or in blocks where their derivatives would fill the memory."""
+    if n_obs <= BLOCK:
+        return [slice(0, n_obs)]
+    return [slice(at, at + BLOCK) for at in range(0, n_obs, BLOCK)]
+
+
+def _padded(objective: Objective, share: np.ndarray, rows: slice) -> tuple[np.ndarray, ...]:
+    """Inputs, target and shares of a block; rows of share zero fill up the last one."""
+    parts = objective.inputs[rows], objective.target[rows], share[rows]
+    lack = BLOCK - len(parts[2])
+    if len(share) <= BLOCK or not lack:
+        return parts
+    return tuple(
+        np.concatenate([part, np.zeros_like(share[:1], shape=(lack, *part.shape[1:]))])
+        for part in parts
+    )
+
+
 def certificate(
     objective: Objective, params: np.ndarray, weights: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
@@ -148,10 +170,14 @@ def certificate(
     loss, penalty, certificate : float
     """
     kernel, share = kernels(objective.network, objective.loss), shares(weights)
+    loss, gradient, diagonal = 0.0, np.zeros(len(params)), np.zeros(len(params))
     with double_precision():
-        data = objective.inputs, objective.target, share
-        loss, gradient = (np.asarray(a) for a in kernel.value_gradient(params, *data))
-        diagonal = np.asarray(kernel.gauss_newton_diagonal(params, *data))
+        for rows in _blocks(len(share)):
+            data = _padded(objective, share, rows)
+            value, slope = kernel.value_gradient(params, *data)
+            loss += float(value)
+            gradient += np.asarray(slope)
+            diagonal += np.asarray(kernel.gauss_newton_diagonal(params, *data))
     finite = np.isfinite(alpha)
     strength = alpha if finite else 0.0
     penalty, ridge = objective.penalty.value(params), strength * objective.penalty.ridge

@@ -10,14 +10,14 @@ neighbour's bound is lower, the problem is solved again from the neighbour.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
-from nnecon.estimation.kernels import certificate
+from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Trace
 from nnecon.nets import Dense
 
@@ -83,8 +83,14 @@ class Baselines:
         network, data = objective.network, (objective.inputs, objective.target)
         assert isinstance(network, Dense)
         params = np.stack([least_squares(network, *data, w) for w in weights])
-        loss = [certificate(objective, p, w, 0.0)[0] for p, w in zip(params, weights, strict=True)]
-        return cls(params, np.array(loss))
+        linear: Any = objective.inputs[:, : network.n_linear]
+        target: Any = objective.target
+        with double_precision():
+            loss = [
+                shares(w) @ objective.loss.value(target, linear @ p[: network.n_linear])
+                for p, w in zip(params, weights, strict=True)
+            ]
+        return cls(params, np.array(loss, dtype=float))
 
 
 def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective, Solution
 from nnecon.inference.covariance import bread, penalised_moments
+from nnecon.nets import Dense
 
 
 def effective_degrees(
@@ -22,8 +23,12 @@ def effective_degrees(
     """
     model = local_model(objective.network, objective.loss, objective.inputs)
     share = shares(weights)
+    network = objective.network
+    linear = objective.inputs[:, : network.n_linear] if isinstance(network, Dense) else np.empty(0)
 
     def degrees(solution: Solution) -> float:
+        if np.isinf(solution.alpha) and isinstance(objective.network, Dense):
+            return float(np.linalg.matrix_rank(linear.T @ linear, hermitian=True))
         known = None
         if objective.penalty.smooth and 0 < solution.alpha < np.inf:
             _, state = model.evaluate(solution.params)

@@ -247,9 +247,7 @@ class NeuralRegression(FeedForward):
         settings = Settings.check(
             alpha, alphas, L1_wt, group_inputs, n_starts, ensemble, method, rng
         )
-        solver = settings.solver(
-            len(self.endog), self.network.n_params, time_series=self.is_time_series
-        )
+        solver = settings.solver(len(self.endog), self.network, time_series=self.is_time_series)
         labels = None if groups is None else self.design.align(groups, "groups")
         spec = self._cov_spec(cov_type, cov_kwds, use_t, labels)
         execution = Execution.check(executor, checkpoint)

@@ -12,6 +12,7 @@ from nnecon.estimation.penalties import check_share
 from nnecon.estimation.solvers.minibatch import solver_for
 from nnecon.estimation.training import SGD, Adam, Training
 from nnecon.exceptions import SpecificationError
+from nnecon.nets import Dense, Network
 
 RULES = {
     "cv": "cross-validation",
@@ -23,8 +24,8 @@ RULES = {
 
 TRAININGS: dict[str | Training, Training] = {"adam": Adam(), "sgd": SGD()}
 
-LARGE = 100_000_000
-"""Rows times parameters from which ``method="auto"`` trains on mini-batches."""
+LARGE = 500_000_000
+"""Rows times parameters beyond which a model is estimated on a stream."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,12 +104,16 @@ class Settings:
             f"rng={rng}" if isinstance(rng, int | np.integer) else "rng given",
         )
 
-    def solver(self, n_obs: int, n_params: int, *, time_series: bool) -> Solver:
+    def solver(self, n_obs: int, network: Network, *, time_series: bool) -> Solver:
         """Algorithm for a problem of this size."""
-        smooth = self.L1_wt == 0.0
+        smooth, n_params = self.L1_wt == 0.0, network.n_params
+        if n_obs * n_params > LARGE:
+            raise SpecificationError(
+                f"{n_obs:,} rows and {n_params:,} parameters are too many to hold in memory what a "
+                "path needs; estimate on a stream of the same frame, chunk by chunk: "
+                "from_formula(formula, nnecon.Stream.of(frame))."
+            )
         method = TRAININGS.get(self.method, self.method) if smooth else self.method
-        if method == "auto" and smooth and n_obs * n_params > LARGE:
-            method = Adam()
         if isinstance(method, Training):
             if self.alpha == "evidence":
                 raise SpecificationError(
@@ -116,7 +121,8 @@ class Settings:
                     "only come near to; use method='auto', or alpha='cv'."
                 )
             return solver_for(method, self.for_training, time_series)
-        return choose_solver(method, n_obs, n_params, smooth=smooth)
+        shallow = isinstance(network, Dense) and len(network.hidden) == 1
+        return choose_solver(method, n_obs, n_params, smooth=smooth, shallow=shallow)
 
     @property
     def rule(self) -> str:
