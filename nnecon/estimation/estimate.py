@@ -24,6 +24,11 @@ WORK = 2**17
 """Derivatives (rows x parameters x problems) that are worth a group of their own: small groups keep
 all threads busy to the end, and a group costs some milliseconds to send and to keep."""
 
+THREADED = 200_000
+"""Rows times parameters from which short calls are long enough for a second thread to help: the
+benchmark's path (160,000) took 8.1 s on one thread and 10.1 s on two, a problem of 350,000 4.5 and
+3.1 ms a step."""
+
 MEMORY = 2**29
 """Bytes that the groups at work in this process may use together, unless one alone needs more."""
 
@@ -45,6 +50,9 @@ class Solver:
         Whether it needs a differentiable penalty.
     stochastic : bool
         Whether it works on mini-batches, and ends near a minimum instead of at one.
+    interpreted : bool
+        Whether its steps are many short calls from Python, which threads would have to take turns
+        for.
     """
 
     name: str
@@ -52,6 +60,7 @@ class Solver:
     lanes: int
     smooth: bool = True
     stochastic: bool = False
+    interpreted: bool = False
 
     def check(self, objective: Objective) -> None:
         """Refuse a problem that the algorithm is not made for."""
@@ -63,7 +72,7 @@ class Solver:
 
 
 SOLVERS = {
-    "lm": Solver("Levenberg-Marquardt", levenberg_marquardt, 1),
+    "lm": Solver("Levenberg-Marquardt", levenberg_marquardt, 1, interpreted=True),
     "lbfgs": Solver("L-BFGS", lbfgs, 1),
     "prox": Solver("proximal Gauss-Newton", proximal, 1, smooth=False),
 }
@@ -105,6 +114,8 @@ def estimate(
     groups = _groups(chains, size, solver.lanes)
     # a Jacobian and what is made of it
     at_once = max(1, MEMORY // (16 * max(size, 1)))
+    if solver.interpreted and size < THREADED and execution.threads is None:
+        at_once = 1
     work = _Work(solver.run, objective)
     done = execution.run(work, [(group, options) for group in groups], at_once)
     return [trace for traces in done for trace in traces]

@@ -25,7 +25,7 @@ from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from nnecon.estimation.checkpoint import Checkpoint
 from nnecon.estimation.fingerprint import Fingerprints, fingerprint
@@ -225,7 +225,12 @@ def one_blas_thread() -> Iterator[None]:
         with _limit_lock:
             limits = _limit.pop()
             if not _limit:
+                # from version 3.8 on only the thread that set a limit may change it, until it is
+                # told to let go
+                let_go = getattr(OpenBLASController, "clear_controlling_thread", lambda **_: None)
+                let_go(force=True)
                 limits.restore_original_limits()
+                let_go(force=True)
 
 
 def _read_executor(given: Any) -> Executor:

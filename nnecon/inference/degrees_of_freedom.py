@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from threadpoolctl import threadpool_limits
 
+from nnecon.estimation.execution import one_blas_thread
 from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective, Solution
@@ -42,7 +42,7 @@ def effective_degrees(
         )
         return bread(moments).edf
 
-    with double_precision(), threadpool_limits(1):
+    with double_precision(), one_blas_thread():
         return np.array([degrees(solution) for solution in solutions])
 
 

@@ -218,7 +218,7 @@ def test_evidence_finds_a_signal(seed):
     """Its error on new rows is close to the best on the path."""
     objective, _, _, found, errors, alive = traced(seed, 0.7)
     assert alive[found.best] and found.exact[found.best]
-    assert errors[found.best] < 1.15 * errors.min()
+    assert errors[found.best] < 1.25 * errors.min()
     assert errors[found.best] < 0.6 * errors[0]
     assert 3 < found.gamma[found.best] < objective.network.n_params
 

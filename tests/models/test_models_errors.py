@@ -66,7 +66,7 @@ def test_specifications(curved_frame, specification, message):
         ({"n_starts": 0}, "n_starts=0"),
         ({"n_starts": 2.0}, "n_starts=2.0"),
         ({"n_starts": True}, "n_starts=True"),
-        ({"method": "adam"}, "method='adam'"),
+        ({"method": "newton"}, "method='newton'"),
         ({"cv": 1}, "at least 2"),
         ({"cv": "five"}, "cv='five'"),
         ({"cov_type": "HC9"}, "cov_type='HC9'"),

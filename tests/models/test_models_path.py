@@ -141,7 +141,7 @@ def test_choose_alpha():
 
 def test_given_penalties_are_the_grid(curved_frame):
     model = ne.NeuralRegression.from_formula("y ~ x1 + x2", curved_frame, hidden=(2,))
-    fit = model.fit(alphas=[0.05, np.inf, 10.0, 0.05, 1e-6], n_starts=3, cv=3)
+    fit = model.fit(alpha="1se", alphas=[0.05, np.inf, 10.0, 0.05, 1e-6], n_starts=3, cv=3)
     np.testing.assert_array_equal(fit.path.alphas, [np.inf, 10.0, 0.05, 1e-6])
     one = model.fit(alpha=0.05, n_starts=3)
     assert 0.05 in one.path.alphas
