@@ -1,6 +1,6 @@
 """The optimality certificate in memory that does not grow with the rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.kernels import double_precision, relative_gradient
 from nnecon.estimation.losses import Loss
 from nnecon.estimation.penalties import Penalty
-from nnecon.estimation.rows import Rows, take
+from nnecon.estimation.rows import Block, cut, take
 from nnecon.nets import Network
 
 BLOCK = 2**13
@@ -25,9 +25,6 @@ SCALED_BY = 2**13
 """Rows from which the scale of the gradient is computed: evenly spaced, if there are more."""
 
 SMALLEST = np.finfo(float).tiny
-
-Block = tuple["np.ndarray | Rows", np.ndarray, np.ndarray]
-"""Inputs (b, r), target (b,) and weights (b,)."""
 
 
 class _Sums(NamedTuple):
@@ -82,7 +79,7 @@ def certificate(
     dtype = np.float64 if exact else np.float32
     at = np.asarray(params, dtype)
     with double_precision() if exact else single_precision():
-        for columns, *data in _cut(blocks, width, dtype):
+        for columns, *data in cut(blocks, width, dtype):
             sums = _sums(network, loss, columns)
             loss_part, gradient_part = sums.loss_gradient(at, *(part[thin] for part in data))
             gradient += np.asarray(gradient_part)
@@ -105,26 +102,3 @@ def certificate(
         float(np.sqrt(square / weight)),
     )
     return value / weight, size, relative
-
-
-def _cut(
-    blocks: Iterable[Block], width: int, dtype: type
-) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray, np.ndarray]]:
-    """Blocks of one size; rows of weight zero fill them up, so that nothing is recompiled."""
-    for inputs, target, weights in blocks:
-        if isinstance(inputs, Rows):
-            base, columns = inputs.base, tuple(inputs.columns.tolist())
-        else:
-            base, columns = inputs, tuple(range(inputs.shape[1]))
-        for at in range(0, len(target), width):
-            part = slice(at, at + width)
-            rows: np.ndarray = np.asarray(base[part], dtype)
-            some: np.ndarray = np.asarray(target[part], dtype)
-            own: np.ndarray = np.asarray(weights[part], dtype)
-            lack = width - len(some)
-            if lack:
-                # a row that is there, since others may not be in the domain of the function
-                rows = np.concatenate([rows, np.repeat(rows[:1], lack, axis=0)])
-                some = np.concatenate([some, np.repeat(some[:1], lack)])
-                own = np.concatenate([own, np.zeros(lack, dtype)])
-            yield columns, rows, some, own

@@ -247,11 +247,12 @@ def environment(device: jax.Device) -> str:
     }
     client = device.client
     where = (device.platform, device.device_kind, device.id, client.platform_version)
-    return repr((_software(), _processor(), where, os.environ.get("XLA_FLAGS"), settings))
+    return repr((software(), _processor(), where, os.environ.get("XLA_FLAGS"), settings))
 
 
 @functools.cache
-def _software() -> tuple[str, ...]:
+def software() -> tuple[str, ...]:
+    """Digest of the source that computes, and versions of what it computes with."""
     source = hashlib.sha256()
     package = Path(__file__).parents[1]
     # jax is used nowhere else
@@ -279,9 +280,16 @@ def _processor() -> tuple[Any, ...]:
         features = "".join(line for line in first if line.startswith(wanted))
     except OSError:
         features = platform.processor() + platform.node()
+    return platform.system(), platform.machine(), features, cores()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    count = getattr(os, "process_cpu_count", None)
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    return platform.system(), platform.machine(), features, cores
+    if count is not None:
+        return count() or 1
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 # -- files ----------------------------------------------------------------------------------------

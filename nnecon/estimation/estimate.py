@@ -17,9 +17,6 @@ from nnecon.estimation.solvers.levenberg_marquardt import levenberg_marquardt
 from nnecon.estimation.solvers.proximal import proximal
 from nnecon.exceptions import SpecificationError
 
-LANES = 8
-"""Most chains of a group."""
-
 WORK = 2**17
 """Derivatives (rows x parameters x problems) that are worth a group of their own: small groups keep
 all threads busy to the end, and a group costs some milliseconds to send and to keep."""

@@ -28,6 +28,7 @@ from typing import Any
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from nnecon.estimation.checkpoint import Checkpoint
+from nnecon.estimation.compilation import cores
 from nnecon.estimation.fingerprint import Fingerprints, fingerprint
 from nnecon.estimation.parcel import send, unpack
 from nnecon.estimation.problem import Trace
@@ -189,15 +190,6 @@ class Execution:
 
 LOCAL = Execution()
 """Threads of this process, nothing stored."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    count = getattr(os, "process_cpu_count", None)
-    affinity = getattr(os, "sched_getaffinity", None)
-    if count is not None:
-        return count() or 1
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)

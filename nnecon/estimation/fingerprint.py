@@ -23,7 +23,7 @@ import jax
 import numpy as np
 import scipy
 
-from nnecon.estimation.compilation import _software
+from nnecon.estimation.compilation import software
 from nnecon.exceptions import SpecificationError
 from nnecon.version import __version__
 
@@ -50,8 +50,8 @@ class Fingerprints:
 
     def of(self, thing: Any) -> str:
         """See :func:`fingerprint`."""
-        software = (__version__, scipy.__version__, *_software())
-        return _hash("nnecon", self._digest(software), self._digest(thing)).hex()
+        versions = (__version__, scipy.__version__, *software())
+        return _hash("nnecon", self._digest(versions), self._digest(thing)).hex()
 
     def _digest(self, thing: Any) -> bytes:
         if type(thing) in _PLAIN:

@@ -11,6 +11,7 @@ import numpy as np
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.losses import Loss, Squared
 from nnecon.estimation.problem import Objective
+from nnecon.estimation.rows import cut
 from nnecon.nets import Network
 
 BLOCK = 2**16
@@ -141,25 +142,6 @@ def relative_gradient(
     return float(np.max(np.abs(gradient) / norms, initial=0.0) / size)
 
 
-def _blocks(n_obs: int) -> list[slice]:
-    """All rows at once, or in blocks where their derivatives would fill the memory."""
-    if n_obs <= BLOCK:
-        return [slice(0, n_obs)]
-    return [slice(at, at + BLOCK) for at in range(0, n_obs, BLOCK)]
-
-
-def _padded(objective: Objective, share: np.ndarray, rows: slice) -> tuple[np.ndarray, ...]:
-    """Inputs, target and shares of a block; rows of share zero fill up the last one."""
-    parts = objective.inputs[rows], objective.target[rows], share[rows]
-    lack = BLOCK - len(parts[2])
-    if len(share) <= BLOCK or not lack:
-        return parts
-    return tuple(
-        np.concatenate([part, np.zeros_like(share[:1], shape=(lack, *part.shape[1:]))])
-        for part in parts
-    )
-
-
 def certificate(
     objective: Objective, params: np.ndarray, weights: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
@@ -172,8 +154,9 @@ def certificate(
     kernel, share = kernels(objective.network, objective.loss), shares(weights)
     loss, gradient, diagonal = 0.0, np.zeros(len(params)), np.zeros(len(params))
     with double_precision():
-        for rows in _blocks(len(share)):
-            data = _padded(objective, share, rows)
+        rows = objective.inputs, objective.target, share
+        # in blocks where the derivatives of all rows would fill the memory
+        for _, *data in cut([rows], min(len(share), BLOCK), float):
             value, slope = kernel.value_gradient(params, *data)
             loss += float(value)
             gradient += np.asarray(slope)

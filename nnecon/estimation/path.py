@@ -33,6 +33,9 @@ STRIDE = 3
 NEAR = 8
 """Penalties along which the first network alive is followed."""
 
+FIELDS = ("params", "loss", "penalty", "iterations")
+"""What a path keeps of the traces."""
+
 IMPROVEMENT = 1e-8
 """Relative difference of objectives under which two minima count as the same."""
 
@@ -98,6 +101,44 @@ def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return baseline + starts
 
 
+class Standing(NamedTuple):
+    """Solutions (s, n_starts, k) of all starts at one penalty, and their objectives (s, n_starts).
+
+    Objectives that are no numbers are infinite.
+    """
+
+    params: np.ndarray
+    objective: np.ndarray
+
+
+def compete(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: np.ndarray,
+    alpha: float,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution,
+) -> Standing:
+    """Solve every start for every weight vector at one penalty."""
+    chains = [
+        Chain.single(w, start, alpha)
+        for w, base in zip(weights, baselines, strict=True)
+        for start in start_from(base, starts)
+    ]
+    traces = estimate(objective, chains, solver, FAST, execution)
+    value = np.array([t.loss[0] + alpha * t.penalty[0] for t in traces])
+    value = np.where(np.isfinite(value), value, np.inf)
+    shape = len(weights), len(starts)
+    params = np.stack([trace.params[0] for trace in traces])
+    return Standing(params.reshape(*shape, -1), value.reshape(shape))
+
+
+def gains(base: float, traces: Sequence[Trace]) -> list[float]:
+    """Largest penalty at which each network beats a classical model with the loss ``base``."""
+    return [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
+
+
 class Live(NamedTuple):
     """Largest penalty at which a network beats the classical model, and that network (k,)."""
 
@@ -124,11 +165,11 @@ def find_live(
     for _ in range(8):
         chains = [Chain.single(weights, point, alpha) for point in points]
         traces = estimate(objective, chains, solver, FAST, execution)
-        gains = [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
-        place = int(np.argmax(gains))
-        if gains[place] <= live.alpha * 1.001:
+        found = gains(base, traces)
+        place = int(np.argmax(found))
+        if found[place] <= live.alpha * 1.001:
             break
-        live = Live(float(gains[place]), traces[place].params[0])
+        live = Live(float(found[place]), traces[place].params[0])
         alpha = live.alpha
         points = [trace.params[0] for trace in traces] + fresh
     return live._replace(alpha=max(live.alpha, 1e-3 * base))
@@ -249,21 +290,22 @@ def _compete(
     leaders: dict[int, _Leaders] = {}
     for place in sorted({int(share * (len(alphas) - 1)) for share in FIRST}):
         waiting = [s for s in range(len(weights)) if s not in leaders]
-        chains = [
-            Chain.single(weights[s], start, alphas[place])
-            for s in waiting
-            for start in start_from(baselines.params[s], starts)
-        ]
-        traces = estimate(objective, chains, solver, FAST, execution)
-        for number, s in enumerate(waiting):
-            own = traces[number * len(starts) : (number + 1) * len(starts)]
-            value = np.array([t.loss[0] + alphas[place] * t.penalty[0] for t in own])
-            value = np.where(np.isfinite(value), value, np.inf)
-            last = place == int(FIRST[-1] * (len(alphas) - 1))
+        if not waiting:
+            break
+        standing = compete(
+            objective,
+            weights[waiting],
+            baselines.params[waiting],
+            alphas[place],
+            starts,
+            solver,
+            execution,
+        )
+        last = place == int(FIRST[-1] * (len(alphas) - 1))
+        for s, params, value in zip(waiting, *standing, strict=True):
             if last or value.min() < baselines.loss[s] * (1 - IMPROVEMENT):
                 ranks = np.argsort(value, kind="stable")
-                points = np.stack([own[rank].params[0] for rank in ranks])
-                leaders[s] = _Leaders(place, points, value, ranks)
+                leaders[s] = _Leaders(place, params[ranks], value, ranks)
     return [leaders[s] for s in range(len(weights))]
 
 
@@ -283,9 +325,9 @@ def join_network(
     after = np.arange(-1, len(below) - 1)
     chains = [Chain(w, live.params, paths.alphas[below], after) for w in weights]
     traces = estimate(objective, chains, solver, NEXT, execution)
-    own = [paths.params, paths.loss, paths.penalty, paths.iterations]
     fields = []
-    for values, name in zip(own, ("params", "loss", "penalty", "iterations"), strict=True):
+    for name in FIELDS:
+        values = getattr(paths, name)
         other = values.copy()
         other[:, below] = np.stack([getattr(trace, name) for trace in traces])
         fields.append(np.stack([values, other], axis=1))
@@ -326,8 +368,9 @@ def _stack(
     Penalties that were not visited have an infinite loss.
     """
     fields = []
-    for name, missing in (("params", 0.0), ("loss", np.inf), ("penalty", 0.0), ("iterations", 0)):
+    for name in FIELDS:
         first = getattr(traces[0], name)
+        missing = np.inf if name == "loss" else 0
         values = np.full((len(traces), m, *first.shape[1:]), missing, dtype=first.dtype)
         for value, trace, visited in zip(values, traces, visits, strict=True):
             value[visited] = getattr(trace, name)

@@ -5,7 +5,7 @@ doubles the memory, so that mini-batch methods keep each column once and put row
 they are needed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,3 +113,30 @@ def take(base: jax.Array, columns: tuple[int, ...]) -> jax.Array:
     if not runs:
         return base[:, :0]
     return jnp.concatenate([base[:, start:stop] for start, stop in runs], axis=1)
+
+
+Block = tuple["np.ndarray | Rows", np.ndarray, np.ndarray]
+"""Inputs (b, r), target (b,) and weights (b,)."""
+
+
+def cut(
+    blocks: Iterable[Block], width: int, dtype: type
+) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray, np.ndarray]]:
+    """Blocks of one size; rows of weight zero fill them up, so that nothing is recompiled."""
+    for inputs, target, weights in blocks:
+        if isinstance(inputs, Rows):
+            base, columns = inputs.base, tuple(inputs.columns.tolist())
+        else:
+            base, columns = inputs, tuple(range(inputs.shape[1]))
+        for at in range(0, len(target), width):
+            part = slice(at, at + width)
+            rows: np.ndarray = np.asarray(base[part], dtype)
+            some: np.ndarray = np.asarray(target[part], dtype)
+            own: np.ndarray = np.asarray(weights[part], dtype)
+            lack = width - len(some)
+            if lack:
+                # a row that is there, since others may not be in the domain of the function
+                rows = np.concatenate([rows, np.repeat(rows[:1], lack, axis=0)])
+                some = np.concatenate([some, np.repeat(some[:1], lack)])
+                own = np.concatenate([own, np.zeros(lack, dtype)])
+            yield columns, rows, some, own

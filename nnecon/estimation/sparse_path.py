@@ -13,7 +13,7 @@ import numpy as np
 
 from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
-from nnecon.estimation.path import Baselines, Competition, Paths, best_of, repair, start_from
+from nnecon.estimation.path import FIELDS, Baselines, Competition, Paths, best_of, compete, repair
 from nnecon.estimation.problem import FAST, Chain, Objective, Trace
 
 FIRST = (0.6, 1.0)
@@ -76,20 +76,15 @@ def _follow(
     first: int,
 ) -> tuple[list[np.ndarray], Competition]:
     """Let all starts compete at the penalty ``first`` and follow the best; see :func:`_visits`."""
-    chains = [
-        Chain.single(w, start, alphas[first])
-        for w, base in zip(weights, baselines.params, strict=True)
-        for start in start_from(base, starts)
-    ]
-    traces = estimate(objective, chains, solver, FAST, execution)
-    value = np.array([t.loss[0] + alphas[first] * t.penalty[0] for t in traces])
-    value = np.where(np.isfinite(value), value, np.inf).reshape(len(weights), len(starts))
-    ranks = np.argsort(value, axis=1, kind="stable")[:, :KEPT]
+    standing = compete(
+        objective, weights, baselines.params, alphas[first], starts, solver, execution
+    )
+    ranks = np.argsort(standing.objective, axis=1, kind="stable")[:, :KEPT]
     order = there_and_back(first, len(alphas))
     chains = [
         Chain(
             weights[s],
-            traces[s * len(starts) + place].params[0],
+            standing.params[s, place],
             alphas[order],
             np.arange(-1, len(order) - 1),
             float(baselines.loss[s]),
@@ -99,7 +94,7 @@ def _follow(
     ]
     followed = estimate(objective, chains, solver, FAST, execution)
     kept = np.isin(np.arange(len(starts)), ranks[0])
-    competition = Competition(alphas[[first]], value[:1], kept[None])
+    competition = Competition(alphas[[first]], standing.objective[:1], kept[None])
     return _visits(followed, order, (len(weights), ranks.shape[1], len(alphas))), competition
 
 
@@ -127,7 +122,7 @@ def _visits(
     # penalties that were not visited on the way out have only the way back
     out = np.where(out < 0, back, out)
     fields = []
-    for name in ("params", "loss", "penalty", "iterations"):
+    for name in FIELDS:
         values = np.stack([getattr(trace, name)[[out, back]] for trace in traces])
         fields.append(values.reshape(s, 2 * kept, *values.shape[2:]))
     return fields

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
-from nnecon.estimation.path import Baselines, Competition, Paths, best_of, start_from
+from nnecon.estimation.path import FIELDS, Baselines, Competition, Paths, best_of, gains, start_from
 from nnecon.estimation.problem import FAST, Chain, Objective, Solution
 
 REFERENCE = 0.02
@@ -35,8 +35,7 @@ def top_penalty(
         for start in start_from(baselines.params[0], starts)
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
-    gains = [(base - t.loss[0]) / t.penalty[0] if t.penalty[0] > 1e-12 else 0.0 for t in traces]
-    return max(float(max(gains)), LEAST * base)
+    return max(float(max(gains(base, traces))), LEAST * base)
 
 
 def train_paths(
@@ -81,7 +80,7 @@ def train_paths(
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
     fields = []
-    for name in ("params", "loss", "penalty", "iterations"):
+    for name in FIELDS:
         values = np.stack([getattr(trace, name)[0] for trace in traces])
         fields.append(values.reshape(*shape, *values.shape[1:]))
     value = (fields[1] + alphas * fields[2])[0]

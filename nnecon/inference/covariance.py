@@ -24,7 +24,8 @@ import numpy as np
 from scipy.linalg import block_diag
 from statsmodels.stats import sandwich_covariance
 
-from nnecon.estimation.kernels import second_derivatives
+from nnecon.estimation.kernels import double_precision, shares
+from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective
 from nnecon.exceptions import IdentificationWarning, SpecificationError
 from nnecon.inference.effects import values_and_gradients
@@ -335,8 +336,13 @@ def bending_of(
 
     In squared units of the dependent variable, with weights that average one, like the moments.
     """
-    _, mean_bending = second_derivatives(objective, params, weights)
-    return mean_bending * len(weights) * target_scale**2
+    model = local_model(objective.network, objective.loss, objective.inputs)
+    target: Any = objective.target
+    with double_precision():
+        fit: Any
+        fit, state = model.evaluate(params)
+        slope = shares(weights) * np.asarray(objective.loss.slope(target, fit))
+        return model.bending(state, slope) * len(weights) * target_scale**2
 
 
 def _exact(part: Part) -> np.ndarray:
