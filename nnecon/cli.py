@@ -11,6 +11,7 @@ from nnecon.data.datasets import MACRO_LABELS, load_macro
 from nnecon.data.files import DATE_NAMES, read_table
 from nnecon.exceptions import NneconError, SpecificationError
 from nnecon.models.regression import NeuralRegression
+from nnecon.models.settings import RULES
 from nnecon.nets.activations import ACTIVATIONS
 from nnecon.results.regression import NeuralRegressionResults
 from nnecon.version import __version__
@@ -105,8 +106,8 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--alpha",
         default="cv",
-        help="penalty of the network: a number, cv (least cross-validated error), or 1se "
-        "(one-standard-error rule); default: cv",
+        help="penalty of the network: a number, cv (least cross-validated error), 1se "
+        "(one-standard-error rule) or evidence (no choice by folds); default: cv",
     )
     model.add_argument(
         "--cv", metavar="K", type=int, default=5, help="folds of cross-validation (default: 5)"
@@ -161,16 +162,19 @@ def _numbers(text: str, option: str, example: str) -> tuple[int, ...]:
 
 
 def _penalty(text: str) -> float | str:
-    if text in ("cv", "1se"):
+    if text in RULES:
         return text
     try:
         return float(text)
     except ValueError:
-        raise SpecificationError(f"--alpha {text!r}: give a number, cv or 1se") from None
+        known = ", ".join(RULES)
+        raise SpecificationError(f"--alpha {text!r}: give a number or one of {known}") from None
 
 
 def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, dict[str, Any]]:
     """Fit, and what a report says about the data: ``labels``, ``title`` and ``code``."""
+    if arguments.cov_type == "cluster" and arguments.groups is None:
+        raise SpecificationError("--cov-type cluster needs a column of groups: --groups COLUMN")
     hidden = _numbers(arguments.hidden, "--hidden", "8 or 16,8")
     alpha = _penalty(arguments.alpha)
     if arguments.data is None:
@@ -225,6 +229,8 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    # before the estimation: a folder that cannot be written to is found at once
+    arguments.out.mkdir(parents=True, exist_ok=True)
     results, about = _estimate(arguments)
     title = arguments.title or about.pop("title")
     written = results.report(arguments.out, **{**about, "title": title}, progress=True)

@@ -93,6 +93,7 @@ MISTAKES = {
     "negative alpha": (["--formula", "growth ~ unemp", "--alpha", "-1"], "alpha"),
     "bad folds": (["--formula", "growth ~ unemp", "--cv", "1"], "cv=1"),
     "bad covariance": (["--formula", "growth ~ unemp", "--cov-type", "HC9"], "HC9"),
+    "clusters of what": (["--formula", "growth ~ unemp", "--cov-type", "cluster"], "--groups"),
     "bad weights": (["--formula", "growth ~ unemp", "--weights", "w"], "'w'"),
 }
 
@@ -132,7 +133,8 @@ def test_unreadable_files_are_named(name, tmp_path, capsys):
 
 def test_folder_that_cannot_be_written(macro_csv, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    options = ["--formula", "growth ~ unemp", "--hidden", "", "--out", str(tmp_path / "file")]
+    # the formula is wrong too: the folder is looked at first, before anything is estimated
+    options = ["--formula", "growth ~ nothing", "--out", str(tmp_path / "file")]
     assert main(["report", str(macro_csv), *options]) == 2
     assert "cannot write" in capsys.readouterr().err
 

@@ -12,8 +12,23 @@ from nnecon.exceptions import DataError
 DATE_NAMES = ("date", "quarter", "month", "period", "time", "observation_date", "year")
 """Names under which a column of dates is found without being told, in this order."""
 
+_DECIMAL_COMMA = r"\s*[-+]?\d+(,\d+)?\s*"
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read comma-separated values, or semicolons with decimal commas, as spreadsheets write them."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        header = lines.readline()
+    if header.count(";") <= header.count(","):
+        return pd.read_csv(path)
+    frame = pd.read_csv(path, sep=";")
+    texts = frame.select_dtypes(["object", "string"])
+    commas = any(texts[name].dropna().str.fullmatch(_DECIMAL_COMMA).all() for name in texts)
+    return pd.read_csv(path, sep=";", decimal=",") if commas else frame
+
+
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": pd.read_csv,
+    ".csv": _read_csv,
     ".txt": lambda path: pd.read_csv(path, sep=None, engine="python"),
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
     ".parquet": pd.read_parquet,

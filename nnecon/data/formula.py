@@ -143,7 +143,8 @@ def read_formula(
         _check_removals(tree, text)
         model = ModelDesc.from_formula(tree)
     except patsy.PatsyError as error:
-        raise FormulaError(f"cannot read the formula {text!r}: {error.message}") from None
+        power = "; powers of a sum are written ** here: (x + z)**2" if "^" in text else ""
+        raise FormulaError(f"cannot read the formula {text!r}: {error.message}{power}") from None
     codes = {f.code for terms in (model.lhs_termlist, model.rhs_termlist)
              for term in terms for f in term.factors}  # fmt: skip
     if not trusted:
@@ -166,6 +167,12 @@ def read_formula(
         )
     if not right:
         raise FormulaError(f"the formula {text!r} has nothing on its right-hand side")
+    outcome = left[0].factors[0].expression
+    if outcome.code in {f.code for term in right for f in term.factors}:
+        raise FormulaError(
+            f"the formula {text!r} explains {outcome.label!r} by itself; take it off the "
+            f"right-hand side, or use its past: lag({outcome.label}, 1)"
+        )
     used = dict.fromkeys(
         column
         for term in [*left, *right]

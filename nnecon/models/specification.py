@@ -11,6 +11,9 @@ from nnecon.nets import Custom, Dense, Network
 from nnecon.nets.activations import ACTIVATIONS
 from nnecon.nets.custom import check_function
 
+HIDDEN, ACTIVATION = (8,), "tanh"
+"""The network where nothing else is asked for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Specification:
@@ -30,8 +33,8 @@ class Specification:
     @classmethod
     def check(
         cls,
-        hidden: Sequence[int] | int = (8,),
-        activation: str = "tanh",
+        hidden: Sequence[int] | int = HIDDEN,
+        activation: str = ACTIVATION,
         linear_part: bool | None = None,
         network: Callable[..., Any] | None = None,
         start_params: Any = None,
@@ -52,6 +55,11 @@ class Specification:
             raise SpecificationError(
                 "network is a function f(params, x) written with jax.numpy; for the built-in "
                 "network use hidden=(8,) and activation='tanh'."
+            )
+        if hidden != HIDDEN or activation != ACTIVATION:
+            raise SpecificationError(
+                "hidden= and activation= are those of the built-in network; network= is a model of "
+                "its own: leave one or the other out."
             )
         if linear_part:
             raise SpecificationError(

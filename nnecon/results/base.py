@@ -64,6 +64,13 @@ class CovarianceSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     use_t: bool | None = None
 
+    def __post_init__(self) -> None:
+        if not (self.use_t is None or isinstance(self.use_t, bool | np.bool_)):
+            raise SpecificationError(
+                f"use_t={self.use_t!r}: give True for the t, False for the normal distribution, or "
+                "None for the usual one of this covariance."
+            )
+
 
 class Results(Immutable):
     """Immutable results of an estimate.

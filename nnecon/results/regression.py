@@ -107,9 +107,10 @@ class NeuralRegressionResults(RegressionNumbers):
         statsmodels.iolib.summary.Summary
             ``as_text()``, ``as_html()``, ``as_latex()``.
         """
-        blocks = [
-            tables.Table(coefficient_cells(self.effects_frame(alpha)), "Average partial effects")
-        ]
+        blocks = []
+        if self.model.design.regressors:
+            effects = coefficient_cells(self.effects_frame(alpha))
+            blocks.append(tables.Table(effects, "Average partial effects"))
         if self.model.interpretable if params is None else params:
             blocks.insert(0, tables.Table(coefficient_cells(self._table(alpha)), "Parameters"))
         blocks.append(tables.Table(self._tail()))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from nnecon.data.design import Design
+from nnecon.data.files import read_table
 from nnecon.exceptions import DataError, FormulaError
 
 
@@ -153,3 +154,28 @@ def test_a_few_rows_of_numbers_stored_as_text():
 def test_a_hat_is_no_power(written, right):
     with pytest.raises(FormulaError, match=rf"is no power; write {right}"):
         Design.from_formula(f"y ~ {written}", frame())
+
+
+def test_the_outcome_does_not_explain_itself():
+    with pytest.raises(FormulaError, match=r"explains 'y' by itself.*lag\(y, 1\)"):
+        Design.from_formula("y ~ y + x", monthly())
+    Design.from_formula("y ~ lag(y, 1) + x", monthly())
+
+
+def test_powers_of_a_sum_are_spelled():
+    with pytest.raises(FormulaError, match=r"\(x \+ z\)\*\*2"):
+        Design.from_formula("y ~ (x + g)^2", frame())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a;b\n1,5;2\n2,25;3\n", [[1.5, 2.0], [2.25, 3.0]]),
+        ("a;b\n1.5;x\n2.25;y\n", [[1.5, "x"], [2.25, "y"]]),
+        ("a,b\n1.5,p;q\n2.25,r\n", [[1.5, "p;q"], [2.25, "r"]]),
+    ],
+)
+def test_csv_files_of_spreadsheets(tmp_path, text, expected):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    assert read_table(path).to_numpy().tolist() == expected

@@ -157,3 +157,20 @@ def test_effect_curve_of_something_else(curved_results, x):
         return
     with pytest.raises(SpecificationError, match="no regressor of the model"):
         curved_results.effect_curve(x)
+
+
+def test_options_that_would_be_ignored(curved_frame):
+    def function(params, x):
+        return params[0] + params[1] * x[1]
+
+    given = {"network": function, "start_params": [0.0, 1.0]}
+    with pytest.raises(SpecificationError, match="leave one or the other out"):
+        ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=(4,), **given)
+    linear = ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=())
+    with pytest.raises(SpecificationError, match="use_t='yes'"):
+        linear.fit(use_t="yes")
+
+
+def test_a_mean_alone_has_a_summary_without_effects(curved_frame):
+    text = str(ne.NeuralRegression.from_formula("y ~ 1", curved_frame).fit().summary())
+    assert "Average partial effects" not in text and "Intercept" in text
