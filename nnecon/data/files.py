@@ -16,7 +16,7 @@ _DECIMAL_COMMA = r"\s*[-+]?\d+(,\d+)?\s*"
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """Read comma-separated values, or semicolons with decimal commas, as spreadsheets write them."""
+    """Read comma-separated values, or semicolons and decimal commas as spreadsheets write them."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         header = lines.readline()
     if header.count(";") <= header.count(","):
