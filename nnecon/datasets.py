@@ -1,5 +1,17 @@
-"""Data that come with the package's dependencies: ``ne.datasets.load_macro()``."""
+"""Data that come with the package's dependencies, and readers of well-known files.
+
+``ne.datasets.load_macro()`` is ready to use; ``ne.datasets.read_fred_md(path)`` reads the monthly
+and quarterly panels of McCracken and Ng.
+"""
 
 from nnecon.data.datasets import MACRO_LABELS, load_macro
+from nnecon.data.fredmd import describe_fred_md, read_fred_md, transform_series, without_outliers
 
-__all__ = ["MACRO_LABELS", "load_macro"]
+__all__ = [
+    "MACRO_LABELS",
+    "describe_fred_md",
+    "load_macro",
+    "read_fred_md",
+    "transform_series",
+    "without_outliers",
+]
