@@ -126,8 +126,14 @@ class _Work:
     objective: Objective
 
     def __call__(self, chains: list[Chain], options: Options, monitor: Monitor) -> list[Trace]:
-        """Solve a group."""
-        return self.run(self.objective, chains, options, monitor)
+        """Solve a group; chains with a target of their own are solved by themselves."""
+        if all(chain.target is None for chain in chains):
+            return self.run(self.objective, chains, options, monitor)
+        return [
+            trace
+            for chain in chains
+            for trace in self.run(chain.objective(self.objective), [chain], options, monitor)
+        ]
 
 
 def _groups(chains: Sequence[Chain], size: int, lanes: int) -> list[list[Chain]]:
@@ -171,7 +177,8 @@ def certify(
     History and note come from ``trace``, where there is one.
     """
     alpha = float(chain.alphas[-1])
-    loss, penalty, relative = certificate(objective, params, chain.weights, alpha)
+    own = chain.objective(objective)
+    loss, penalty, relative = certificate(own, params, chain.weights, alpha)
     converged = bool(relative < CERTIFIED)
     if converged:
         status = f"Converged: relative gradient norm {relative:.1e} is under {CERTIFIED:.0e}."

@@ -66,6 +66,9 @@ class Chain:
     ceiling : float
         Objective above which a branch is not followed to larger penalties, where it only grows;
         the problems left out have an infinite loss.
+    target : ndarray of shape (n,), optional
+        Dependent variable of these problems, in place of the objective's: a bootstrap sample of a
+        scheme that draws residuals.
     """
 
     weights: np.ndarray
@@ -73,11 +76,22 @@ class Chain:
     alphas: np.ndarray
     after: np.ndarray
     ceiling: float = np.inf
+    target: np.ndarray | None = None
 
     @classmethod
-    def single(cls, weights: np.ndarray, start: np.ndarray, alpha: float) -> "Chain":
+    def single(
+        cls,
+        weights: np.ndarray,
+        start: np.ndarray,
+        alpha: float,
+        target: np.ndarray | None = None,
+    ) -> "Chain":
         """One problem."""
-        return cls(weights, start, np.array([alpha]), np.array([-1]))
+        return cls(weights, start, np.array([alpha]), np.array([-1]), target=target)
+
+    def objective(self, shared: Objective) -> Objective:
+        """What this chain minimises, given what all chains of a batch share."""
+        return shared if self.target is None else replace(shared, target=self.target)
 
     def is_dead(self, position: int, objectives: Sequence[float]) -> bool:
         """Whether the problem at ``position`` is to be left out, given the objectives so far."""
