@@ -199,6 +199,23 @@ class TimeAxis:
             return str(self.origin + int(ordinal))
         return label_text(self.origin + int(ordinal) * self.freq)
 
+    def following(self, first: int, periods: int, name: Any = None) -> pd.Index:
+        """Labels of ``periods`` periods from the ordinal ``first`` on, as the index has them.
+
+        Examples
+        --------
+        >>> axis = TimeAxis.of(pd.period_range("1959Q1", periods=8, freq="Q"), "lag(x, 1)")
+        >>> axis.following(8, 2).astype(str).tolist()
+        ['1961Q1', '1961Q2']
+        """
+        if self.kind == "integer":
+            return pd.RangeIndex(self.origin + first, self.origin + first + periods, name=name)
+        if self.kind == "period":
+            start = self.origin + first * self.freq
+            return pd.period_range(start, periods=periods, freq=self.freq, name=name)
+        dates = pd.date_range(self.origin, periods=first + periods, freq=self.freq)
+        return dates[first:].rename(name)
+
     def _grid(self, low: pd.Timestamp, high: pd.Timestamp, index: pd.Index) -> np.ndarray:
         after = pd.date_range(self.origin, max(high, self.origin), freq=self.freq)
         before = pd.date_range(end=self.origin, start=min(low, self.origin), freq=self.freq)

@@ -1,4 +1,4 @@
-"""Classical models through statsmodels, with one face."""
+"""Linear regression through statsmodels."""
 
 import warnings
 from collections.abc import Mapping
