@@ -5,6 +5,9 @@ Every estimator contains its classical model, and the penalty shrinks to it: at 
 regularisation path, cross-validation and a comparison with the classical model.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from nnecon import baselines, datasets, exceptions
 from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
@@ -14,6 +17,9 @@ from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
 from nnecon.version import __version__
+
+if TYPE_CHECKING:
+    from nnecon import learners as learners
 
 __all__ = [
     "SGD",
@@ -31,3 +37,12 @@ __all__ = [
     "nested_cv",
     "read_table",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Load ``nnecon.learners``, and with it scikit-learn, when it is asked for."""
+        if name == "learners":
+            return importlib.import_module("nnecon.learners")
+        raise AttributeError(f"module 'nnecon' has no attribute {name!r}")

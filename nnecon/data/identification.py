@@ -1,4 +1,4 @@
-"""Refuse designs whose linear part the data cannot determine, and say which column is at fault."""
+"""Which columns the data can tell apart: refuse those they cannot, or choose some that they can."""
 
 import numpy as np
 
@@ -61,3 +61,40 @@ def check_rank(design: Design, weights: np.ndarray, linear_part: bool) -> None:
             f"column '{sample.exog_names[j]}' is a linear combination of {others}; leave one of "
             "them out, or fit a network alone with linear_part=False"
         )
+
+
+def independent_columns(
+    columns: np.ndarray, weights: np.ndarray | None, linear_part: bool
+) -> np.ndarray:
+    """Positions of the columns that, beside a constant, are not combinations of those before them.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n, p)
+        Regressors without a constant.
+    weights : ndarray of shape (n,), optional
+        Positive observation weights.
+    linear_part : bool
+        Whether all columns enter linearly; only constant columns are left out otherwise.
+
+    Returns
+    -------
+    ndarray of int of shape (at most p,)
+    """
+    weights = np.ones(len(columns)) if weights is None else weights
+    varies = np.ptp(columns, axis=0) > 1e-14 * np.abs(columns).max(axis=0)
+    if not linear_part:
+        return np.flatnonzero(varies)
+    roots = np.sqrt(weights / weights.sum())[:, None]
+    centred = roots * (columns - np.average(columns, axis=0, weights=weights))
+    basis, kept = np.zeros((len(columns), 0)), []
+    for j in np.flatnonzero(varies):
+        unit = centred[:, j] / np.linalg.norm(centred[:, j])
+        rest = unit - basis @ (basis.T @ unit)
+        rest -= basis @ (basis.T @ rest)
+        length = np.linalg.norm(rest)
+        # with a margin, so that what is kept here passes there
+        if length > 10.0 * TOLERANCE:
+            basis = np.column_stack([basis, rest / length])
+            kept.append(j)
+    return np.array(kept, dtype=int)
