@@ -8,7 +8,7 @@ regularisation path, cross-validation and a comparison with the classical model.
 import importlib
 from typing import TYPE_CHECKING
 
-from nnecon import baselines, datasets, exceptions
+from nnecon import accuracy, baselines, datasets, diagnostic, exceptions
 from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
@@ -30,8 +30,10 @@ __all__ = [
     "StratifiedFolds",
     "Stream",
     "__version__",
+    "accuracy",
     "baselines",
     "datasets",
+    "diagnostic",
     "exceptions",
     "load",
     "nested_cv",

@@ -10,8 +10,9 @@ of its fitted values by its parameters) and :math:`Z` the terms added, the resid
     W = u'R \Big(\sum_i u_i^2 R_i R_i'\Big)^{-1} R'u.
 
 The second is the Lagrange multiplier statistic that is robust to heteroskedasticity (Davidson and
-MacKinnon, 1985; Wooldridge, 1991). Ranks are those of the numerically identified directions, so
-that collinear terms and surplus parameters cost no degrees of freedom.
+MacKinnon, 1985; Wooldridge, 1991); with clusters the sum in it is that of :math:`s_g s_g'` over
+clusters, :math:`s_g = \sum_{i \in g} u_i R_i`. Ranks are those of the numerically identified
+directions, so that collinear terms and surplus parameters cost no degrees of freedom.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy import stats
 
-from nnecon.exceptions import SpecificationError
-from nnecon.inference.hypotheses import chi_squared, f_distribution
+from nnecon.exceptions import DataError, SpecificationError
+from nnecon.inference.hypotheses import as_vector, chi_squared, f_distribution
 
 TOLERANCE = 1e-7
 """Directions shorter than this share of the longest count as not identified, as in R's ``lm``."""
@@ -85,12 +86,41 @@ class Outcome:
         return cls(statistic, float(stats.chi2(*df).sf(statistic)), df, chi_squared(*df))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Robust:
-    """How a robust p-value is found: ``reps`` wild bootstrap draws, none for the asymptotic one."""
+    """How a robust p-value is found: ``reps`` wild bootstrap draws, none for the asymptotic one.
+
+    ``groups`` (n,) are clusters, numbered from zero, within which errors may be correlated: scores
+    are summed over them, and signs are drawn by cluster.
+    """
 
     reps: int = 499
     rng: int = 0
+    groups: np.ndarray | None = None
+
+    @property
+    def n_groups(self) -> int:
+        """Clusters; zero where rows are independent."""
+        return 0 if self.groups is None else int(self.groups.max()) + 1
+
+    @property
+    def words(self) -> str:
+        """The distribution in words."""
+        kind = "wild bootstrap" if self.groups is None else "wild cluster bootstrap"
+        return f"{kind} with {self.reps} draws"
+
+
+def relative_roots(weights: np.ndarray | None, size: int) -> np.ndarray:
+    """Roots of observation weights brought to the mean one, shape (n,); ones for None."""
+    if weights is None:
+        return np.ones(size)
+    weights = as_vector(weights, "weights", size)
+    if (weights <= 0.0).any():
+        at = int(np.flatnonzero(weights <= 0.0)[0])
+        raise DataError(
+            f"weights must be positive, but the row at position {at} has {weights[at]:g}."
+        )
+    return np.sqrt(weights / weights.mean())
 
 
 def with_constant(regressors: np.ndarray) -> np.ndarray:
@@ -182,12 +212,31 @@ def outcome(regression: AddedTerms, form: str, robust: Robust | None = None) -> 
     elif robust is None:
         statistic = regression.n_obs * np.log(regression.restricted / regression.unrestricted)
     else:
-        multiplier = float(_robust_multiplier(regression, regression.resid[:, None])[0])
+        multiplier = float(_multiplier(regression, regression.resid[:, None], robust)[0])
         statistic = multiplier / rank if form == "F" else multiplier
         if robust.reps:
             pvalue = _wild_pvalue(regression, multiplier, robust)
-            return Outcome(statistic, pvalue, df, f"wild bootstrap with {robust.reps} draws")
+            return Outcome(statistic, pvalue, df, robust.words)
     return Outcome.of(float(statistic), df)
+
+
+def _multiplier(regression: AddedTerms, resid: np.ndarray, robust: Robust) -> np.ndarray:
+    if robust.groups is None:
+        return _robust_multiplier(regression, resid)
+    return _clustered_multiplier(regression.directions, resid, robust.groups)
+
+
+def _clustered_multiplier(terms: np.ndarray, resid: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """W with scores summed over clusters, for every column of residuals (n, draws)."""
+    order = np.argsort(groups, kind="stable")
+    first = np.searchsorted(groups[order], np.arange(groups.max() + 1))
+    terms, resid = terms[order], resid[order]
+    found = []
+    for column in resid.T:
+        scores = np.add.reduceat(terms * column[:, None], first, axis=0)
+        sums = scores.sum(axis=0)
+        found.append(sums @ np.linalg.lstsq(scores.T @ scores, sums, rcond=None)[0])
+    return np.array(found)
 
 
 def _robust_multiplier(regression: AddedTerms, resid: np.ndarray) -> np.ndarray:
@@ -214,20 +263,33 @@ def _wild_pvalue(regression: AddedTerms, statistic: float, robust: Robust) -> fl
     batch = max(1, int(BLOCK / size))
     while done < robust.reps:
         draws = min(batch, robust.reps - done)
-        signs = 2.0 * generator.integers(0, 2, (size, draws)) - 1.0
+        signs = 2.0 * generator.integers(0, 2, (robust.n_groups or size, draws)) - 1.0
+        signs = signs if robust.groups is None else signs[robust.groups]
         drawn = partial_out(regression.resid[:, None] * signs, regression.basis)
-        exceeding += int((_robust_multiplier(regression, drawn) >= statistic).sum())
+        exceeding += int((_multiplier(regression, drawn, robust) >= statistic).sum())
         done += draws
     return (1.0 + exceeding) / (1.0 + robust.reps)
 
 
-def read_robust(robust: bool, reps: int, rng: int) -> Robust | None:
-    """Turn a test's arguments into what :func:`outcome` needs."""
+def read_robust(
+    robust: bool, reps: int, rng: int, groups: np.ndarray | None = None, size: int = 0
+) -> Robust | None:
+    """Turn a test's arguments into what :func:`outcome` needs; ``size`` rows have ``groups``."""
     if isinstance(reps, bool) or not isinstance(reps, (int, np.integer)) or reps < 0:
         raise SpecificationError(
             f"reps={reps!r}: give a number of bootstrap draws, or 0 for the asymptotic p-value."
         )
-    return Robust(int(reps), rng) if robust else None
+    codes = None
+    if groups is not None:
+        labels = np.asarray(groups)
+        if not robust:
+            raise SpecificationError("groups= makes a test robust to clusters: give robust=True.")
+        if labels.shape != (size,):
+            raise SpecificationError(
+                f"groups has shape {labels.shape}; one label a row, {size} in all, is needed."
+            )
+        codes = np.unique(labels, return_inverse=True)[1]
+    return Robust(int(reps), rng, codes) if robust else None
 
 
 def check_form(form: str) -> None:

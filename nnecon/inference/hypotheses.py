@@ -46,6 +46,19 @@ class HypothesisTest:
         """Whether there is a statistic."""
         return self.statistic is not None
 
+    @property
+    def reference(self) -> str:
+        """Distribution under the null, short enough for a column: ``"F(2, 190)"``."""
+        if "bootstrap" in self.distribution:
+            return "bootstrap"
+        if self.distribution.startswith("F with"):
+            return f"F({self.df[0]:g}, {self.df[1]:g})"
+        if self.distribution.startswith("chi-squared"):
+            return f"χ²({self.df[0]:g})"
+        if self.distribution.startswith("t with"):
+            return f"t({self.df[0]:g})"
+        return self.distribution.partition(" (")[0]
+
     def __str__(self) -> str:
         head = f"{self.name}\n" if self.name else ""
         lines = f"{head}H0: {self.null}"

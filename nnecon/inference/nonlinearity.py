@@ -18,36 +18,26 @@ from math import comb
 
 import numpy as np
 
-from nnecon.exceptions import DataError, SpecificationError
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.auxiliary import (
     SHARE,
     AddedTerms,
-    Outcome,
-    Robust,
-    added_terms,
-    check_form,
     identified,
-    outcome,
-    partial_out,
     polynomial_terms,
-    read_robust,
     standardised_directions,
-    with_constant,
 )
 from nnecon.inference.hypotheses import (
     HypothesisTest,
-    as_matrix,
     as_vector,
     does_not_apply,
     verdict,
 )
+from nnecon.inference.linear_null import LinearNull
 
 TERMS = ("auto", "products", "components")
 
-EXACT = 1e-20
-"""A linear model that leaves a smaller share of the variance fits exactly."""
-
-NULL = "The mean is linear in the regressors"
+MANY = 60
+"""Terms of a robust form by default; it estimates so many squared fourth moments."""
 
 
 def terasvirta_test(
@@ -61,6 +51,9 @@ def terasvirta_test(
     like_r: bool = False,
     reps: int = 499,
     rng: int = 0,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    gradient: np.ndarray | None = None,
 ) -> HypothesisTest:
     r"""Test for neglected nonlinearity by a network's third-order expansion.
 
@@ -82,8 +75,8 @@ def terasvirta_test(
     terms : {"auto", "products", "components"}
         ``"products"``: all of them. ``"components"``: squares and cubes of the leading principal
         components of the standardised regressors, which see cross products too, as in Castle and
-        Hendry (2010). ``"auto"``: products, if they take at most a third of the degrees of freedom,
-        else components.
+        Hendry (2010). ``"auto"``: products, if they take at most a third of the degrees of freedom
+        (and are at most 60 in the robust form), else components.
     like_r : bool
         Count as R's ``tseries::terasvirta.test`` does: the rows lost to lags are counted, and the
         constant is not. Its ``scale`` argument does not matter, because the products of
@@ -91,6 +84,15 @@ def terasvirta_test(
     reps, rng : int
         Draws of the wild bootstrap behind a robust p-value, and its seed; no draws, the asymptotic
         p-value.
+    weights : ndarray of shape (n,), optional
+        Observation weights, as in weighted least squares; not with ``lags``.
+    groups : ndarray of shape (n,), optional
+        Clusters within which errors may be correlated: scores are summed over them and the wild
+        bootstrap draws a sign a cluster; with ``robust=True``, and not with ``lags``.
+    gradient : ndarray of shape (n, k), optional
+        Derivatives of a network's fitted values by its parameters. ``y`` are then its residuals,
+        and the null is that the network leaves no nonlinearity (Medeiros, Terasvirta and Rech,
+        2006); not with ``lags``.
 
     Returns
     -------
@@ -109,12 +111,12 @@ def terasvirta_test(
     name = "Terasvirta-Lin-Granger"
     if terms not in TERMS:
         raise SpecificationError(f"terms={terms!r} is not known; choose one of {TERMS}.")
-    sample = _Sample(y, x, lags, form, robust, like_r, reps, rng)
+    sample = LinearNull(y, x, lags, form, robust, like_r, reps, rng, weights, groups, gradient)
     if sample.why:
-        return does_not_apply(name, NULL, sample.why)
+        return does_not_apply(name, sample.null, sample.why)
     added, note = _expansion(sample, terms)
     if added is None:
-        return does_not_apply(name, NULL, note)
+        return does_not_apply(name, sample.null, note)
     return sample.test(name, added, note)
 
 
@@ -133,6 +135,9 @@ def white_test(
     like_r: bool = False,
     reps: int = 499,
     rng: int = 0,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    gradient: np.ndarray | None = None,
 ) -> HypothesisTest:
     """Test for neglected nonlinearity by hidden units with random weights.
 
@@ -143,7 +148,7 @@ def white_test(
 
     Parameters
     ----------
-    y, x, lags, form, robust, reps
+    y, x, lags, form, robust, reps, weights, groups, gradient
         As in :func:`terasvirta_test`.
     units, components : int
         Hidden units, and their principal components that are added (``q`` and ``qstar`` in R).
@@ -174,11 +179,11 @@ def white_test(
         )
     if not spread > 0.0:
         raise SpecificationError(f"spread={spread!r} must be positive.")
-    sample = _Sample(y, x, lags, form, robust, like_r, reps, rng)
+    sample = LinearNull(y, x, lags, form, robust, like_r, reps, rng, weights, groups, gradient)
     if not sample.why and sample.budget < components:
         sample.why = f"{sample.size} rows are too few for {components} terms more."
     if sample.why:
-        return does_not_apply(name, NULL, sample.why)
+        return does_not_apply(name, sample.null, sample.why)
     generator = np.random.default_rng(rng)
     inputs = sample.regressors
     if scale:
@@ -187,18 +192,19 @@ def white_test(
     for _ in range(draws):
         weights = generator.uniform(-spread / 2.0, spread / 2.0, (inputs.shape[1] + 1, units))
         added = sample.regress(_phantoms(inputs, weights, components))
-        if added.rank:
+        sample.check_groups(added)
+        if added.rank and not sample.why:
             found.append((sample.outcome(added), added.rank))
     if not found:
         why = "The hidden units are linear in these regressors: there is nothing to test."
-        return does_not_apply(name, NULL, why)
+        return does_not_apply(name, sample.null, sample.why or why)
     pvalues = np.sort([one.pvalue for one, _ in found])
     bound = float((pvalues * np.arange(len(found), 0, -1)).min())
     best, rank = min(found, key=lambda pair: pair[0].pvalue)
     words = best.distribution if draws == 1 else f"{best.distribution}; bound over {draws} draws"
     note = f"Terms: {rank} principal components of {units} random hidden units."
-    sentence = f"{verdict(NULL, bound, 'A network may find more.')} {note}"
-    return HypothesisTest(NULL, best.statistic, bound, sentence, words, best.df, name)
+    sentence = f"{verdict(sample.null, bound, sample.advice)} {note}"
+    return HypothesisTest(sample.null, best.statistic, bound, sentence, words, best.df, name)
 
 
 def reset_test(
@@ -211,6 +217,10 @@ def reset_test(
     robust: bool = False,
     reps: int = 499,
     rng: int = 0,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    gradient: np.ndarray | None = None,
+    fitted: np.ndarray | None = None,
 ) -> HypothesisTest:
     """Test for neglected nonlinearity by powers of the fitted values (Ramsey, 1969).
 
@@ -219,10 +229,12 @@ def reset_test(
 
     Parameters
     ----------
-    y, x, lags, form, robust, reps, rng
+    y, x, lags, form, robust, reps, rng, weights, groups, gradient
         As in :func:`terasvirta_test`.
     powers : tuple of int
         Powers of the fitted values that are added.
+    fitted : ndarray of shape (n,), optional
+        A network's fitted values, with ``gradient``.
 
     Returns
     -------
@@ -231,17 +243,21 @@ def reset_test(
     name = "RESET"
     if not powers or any(int(power) != power or power < 2 for power in powers):
         raise SpecificationError(f"powers={powers!r} must be whole numbers of at least two.")
-    sample = _Sample(y, x, lags, form, robust, False, reps, rng)
+    if (fitted is None) != (gradient is None):
+        raise SpecificationError("Give fitted and gradient of a network together.")
+    sample = LinearNull(y, x, lags, form, robust, False, reps, rng, weights, groups, gradient)
     if not sample.why and sample.budget < len(set(powers)):
         sample.why = f"{sample.size} rows are too few for {len(set(powers))} terms more."
     if sample.why:
-        return does_not_apply(name, NULL, sample.why)
-    fitted = sample.basis @ (sample.basis.T @ sample.target)
+        return does_not_apply(name, sample.null, sample.why)
+    if fitted is None:
+        fitted = sample.basis @ (sample.basis.T @ sample.target) / sample.roots
+    fitted = as_vector(fitted, "fitted", sample.size)
     # powers of the standardised fitted values span the same space and are better conditioned
     deviation = fitted - fitted.mean()
-    if np.abs(deviation).max() <= 1e-10 * np.abs(sample.target).max():
+    if np.abs(deviation).max() <= 1e-10 * np.abs(fitted).max():
         why = "The fitted values do not move: there is nothing to raise to a power."
-        return does_not_apply(name, NULL, why)
+        return does_not_apply(name, sample.null, why)
     complete = tuple(sorted(set(powers))) == tuple(range(2, max(powers) + 1))
     index = (deviation if complete else fitted) / deviation.std()
     added = sample.regress(np.column_stack([index**power for power in sorted(set(powers))]))
@@ -249,103 +265,17 @@ def reset_test(
     return sample.test(name, added, note)
 
 
-class _Sample:
-    """Dependent variable, regressors and the linear model's basis; ``why`` there is no test."""
-
-    def __init__(
-        self,
-        y: np.ndarray,
-        x: np.ndarray | None,
-        lags: int | None,
-        form: str,
-        robust: bool,
-        like_r: bool,
-        reps: int,
-        rng: int,
-    ) -> None:
-        check_form(form)
-        if like_r and robust:
-            raise SpecificationError("R has no robust form: leave out like_r=True or robust=True.")
-        self.form, self.like_r = form, like_r
-        self.robust: Robust | None = read_robust(robust, reps, rng)
-        series = as_vector(y, "y")
-        self.given = len(series)
-        self.target, regressors = _with_lags(series, x, lags)
-        self.regressors = regressors[:, np.ptp(regressors, axis=0) > 0.0]
-        self.basis = identified(with_constant(self.regressors))
-        self.size = len(self.target)
-        self.budget = (self.size - self.basis.shape[1]) // SHARE
-        self.why = self._why()
-
-    def _why(self) -> str:
-        if self.regressors.shape[1] == 0:
-            return "There is no regressor that moves: there is nothing to be nonlinear in."
-        if self.budget < 1:
-            return (
-                f"{self.size} rows leave too few degrees of freedom beside "
-                f"{self.basis.shape[1]} linear terms: no test."
-            )
-        resid = partial_out(self.target, self.basis)
-        deviation = self.target - self.target.mean()
-        if resid @ resid <= EXACT * (deviation @ deviation) or not deviation.any():
-            return "The linear model fits exactly: there is nothing left to explain."
-        return ""
-
-    def regress(self, terms: np.ndarray) -> AddedTerms:
-        return added_terms(self.target, self.basis, terms)
-
-    def outcome(self, added: AddedTerms) -> Outcome:
-        found = outcome(added, self.form, self.robust)
-        return _as_r(found, added, self) if self.like_r else found
-
-    def test(self, name: str, added: AddedTerms, note: str) -> HypothesisTest:
-        if added.rank == 0:
-            why = "The terms are linear in the regressors (dummies alone?): there is nothing to "
-            return does_not_apply(name, NULL, why + "test.")
-        found = self.outcome(added)
-        sentence = f"{verdict(NULL, found.pvalue, 'A network may find more.')} {note}"
-        return HypothesisTest(
-            NULL, found.statistic, found.pvalue, sentence, found.distribution, found.df, name
-        )
-
-
-def _with_lags(
-    series: np.ndarray, x: np.ndarray | None, lags: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if x is None and lags is None:
-        raise SpecificationError("Give regressors x, a number of lags, or both.")
-    exog = np.empty((len(series), 0)) if x is None else as_matrix(x, "x", len(series))
-    if lags is None:
-        return series, exog
-    if isinstance(lags, bool) or not isinstance(lags, (int, np.integer)) or lags < 1:
-        raise SpecificationError(f"lags={lags!r} must be a whole number of at least one.")
-    if lags >= len(series):
-        raise DataError(f"{lags} lags need more than the {len(series)} observations given.")
-    past = [series[lags - lag : len(series) - lag] for lag in range(1, lags + 1)]
-    return series[lags:], np.column_stack([*past, exog[lags:]])
-
-
-def _as_r(found: Outcome, added: AddedTerms, sample: _Sample) -> Outcome:
-    """Statistic with the rows and degrees of freedom that R counts."""
-    # R compares n log(SSR0 / SSR1) with all rows given, and F with rows - regressors - terms
-    n_terms, regressors = added.rank, sample.regressors.shape[1]
-    left = float(sample.given - regressors - n_terms)
-    ratio = added.restricted / added.unrestricted
-    if sample.form == "F":
-        statistic = (ratio - 1.0) / n_terms * left
-        df: tuple[float, ...] = (float(n_terms), left)
-    else:
-        statistic, df = sample.given * np.log(ratio), (float(n_terms),)
-    return Outcome.of(float(statistic), df)
-
-
-def _expansion(sample: _Sample, terms: str) -> tuple[AddedTerms | None, str]:
+def _expansion(sample: LinearNull, terms: str) -> tuple[AddedTerms | None, str]:
     """Regression on products or components, and what the terms are; or why there are none."""
     directions = standardised_directions(sample.regressors)
     count, budget = directions.shape[1], sample.budget
     products = comb(count + 1, 2) + comb(count + 2, 3)
     left = sample.size - sample.basis.shape[1]
-    if terms == "products" or (terms == "auto" and products <= budget):
+    robust = sample.robust
+    many = budget if robust is None else min(budget, MANY)
+    if robust is not None and robust.groups is not None:
+        many = min(many, robust.n_groups // SHARE)
+    if terms == "products" or (terms == "auto" and products <= many):
         if products >= left:
             return None, (
                 f"{products} squares, cubes and cross products of {count} regressors do not fit "
@@ -355,7 +285,13 @@ def _expansion(sample: _Sample, terms: str) -> tuple[AddedTerms | None, str]:
             np.column_stack([polynomial_terms(directions, order) for order in (2, 3)])
         )
         return added, f"Terms: {added.rank} squares, cubes and cross products."
-    kept = min(count, budget // 2)
+    kept = min(count, many // 2 if terms == "auto" else budget // 2)
+    if kept == 0 and many < budget:
+        assert robust is not None
+        return (
+            None,
+            f"{robust.n_groups} clusters are too few for a square and a cube more: no test.",
+        )
     if kept == 0:
         return None, f"{left} degrees of freedom are too few for a square and a cube more: no test."
     leading = _principal_components(sample.regressors)[:, :kept]
@@ -363,7 +299,10 @@ def _expansion(sample: _Sample, terms: str) -> tuple[AddedTerms | None, str]:
     which = "the" if kept == count else f"the {kept} leading"
     note = f"Terms: squares and cubes of {which} principal components of {count} regressors"
     if terms == "auto":
-        note += f" (all {products} products would take over a third of the degrees of freedom)"
+        over = "would take over a third of the degrees of freedom"
+        if products <= budget:
+            over = "would be too many for the robust form"
+        note += f" (all {products} products {over})"
     return added, f"{note}."
 
 

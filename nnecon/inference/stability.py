@@ -1,5 +1,7 @@
 """Is the mean the same in the whole sample? Tests for breaks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from statsmodels.stats import diagnostic
 
@@ -9,6 +11,7 @@ from nnecon.inference.auxiliary import (
     identified,
     outcome,
     partial_out,
+    relative_roots,
     standardised_directions,
 )
 from nnecon.inference.hypotheses import (
@@ -66,7 +69,13 @@ def cusum(resid: np.ndarray, gradient: np.ndarray) -> HypothesisTest:
 
 
 def chow(
-    resid: np.ndarray, exog: np.ndarray, gradient: np.ndarray | None = None, *, at: int
+    resid: np.ndarray,
+    exog: np.ndarray,
+    gradient: np.ndarray | None = None,
+    *,
+    at: int,
+    label: object = None,
+    weights: np.ndarray | None = None,
 ) -> HypothesisTest:
     """Test for a break at a known date (Chow, 1960), in the form of added terms.
 
@@ -83,16 +92,21 @@ def chow(
         Derivatives of the fitted values by the parameters; by default constant and ``exog``.
     at : int
         Position of the first row of the second regime.
+    label : object, optional
+        What that row is called in the sentence, such as its date.
+    weights : ndarray of shape (n,), optional
+        Observation weights, as in weighted least squares.
 
     Returns
     -------
     HypothesisTest
     """
-    resid, terms, basis = _prepare(resid, exog, gradient)
+    resid, terms, basis = _prepare(resid, exog, gradient, weights)
     size = len(resid)
     if isinstance(at, bool) or not isinstance(at, (int, np.integer)) or not 0 < at < size:
         raise SpecificationError(f"The break, {at!r}, must be a position from 1 to {size - 1}.")
-    name, null = "Chow", f"The coefficients are the same before and from position {at} on"
+    place = f"position {at}" if label is None else label
+    name, null = "Chow", f"The coefficients are the same before and from {place} on"
     why = _too_few(size, basis.shape[1], terms.shape[1])
     if why:
         return does_not_apply(name, null, why)
@@ -115,6 +129,8 @@ def quandt_andrews(
     trimming: float = 0.15,
     reps: int = 499,
     rng: int = 0,
+    labels: Sequence[object] | None = None,
+    weights: np.ndarray | None = None,
 ) -> HypothesisTest:
     """Test for a break at an unknown date: the largest of Chow's F statistics.
 
@@ -131,6 +147,10 @@ def quandt_andrews(
         Share of the sample at either end in which no break is looked for.
     reps, rng : int
         Draws of the bootstrap, and its seed.
+    labels : sequence of length n, optional
+        What the rows are called in the sentence, such as their dates.
+    weights : ndarray of shape (n,), optional
+        Observation weights, as in weighted least squares.
 
     Returns
     -------
@@ -141,7 +161,7 @@ def quandt_andrews(
         raise SpecificationError(f"trimming={trimming!r} must lie between 0 and 0.5.")
     if isinstance(reps, bool) or not isinstance(reps, (int, np.integer)) or reps < 1:
         raise SpecificationError(f"reps={reps!r} must be a whole number of at least one.")
-    resid, terms, basis = _prepare(resid, exog, gradient)
+    resid, terms, basis = _prepare(resid, exog, gradient, weights)
     size, count = terms.shape
     first, last = int(np.ceil(trimming * size)), int(np.floor((1.0 - trimming) * size))
     why = _too_few(size, basis.shape[1], count)
@@ -165,23 +185,27 @@ def quandt_andrews(
         exceeding += int((simulated >= statistic).sum())
         done += draws
     pvalue = (1.0 + exceeding) / (1.0 + reps)
-    sentence = verdict(null, pvalue, f"The break is most likely at position {date}.")
+    place = f"position {date}" if labels is None else labels[date]
+    sentence = verdict(null, pvalue, f"The break is most likely at {place}.")
     if pvalue > LEVEL:
         sentence = (
             f"No evidence at 5% of a break ({shown_pvalue(pvalue)}); the largest F statistic is at "
-            f"position {date}."
+            f"{place}."
         )
     words = f"fixed-regressor bootstrap with {reps} draws"
     return HypothesisTest(null, statistic, pvalue, sentence, words, (), name)
 
 
-def _prepare(resid, exog, gradient) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _prepare(resid, exog, gradient, weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals beyond the gradient, terms that may break, and the gradient's basis."""
     resid = as_vector(resid, "resid")
     exog = as_matrix(exog, "exog", len(resid))
     directions = standardised_directions(exog)
     terms = np.column_stack([np.ones(len(resid)), directions])
-    basis = identified(terms if gradient is None else as_matrix(gradient, "gradient", len(resid)))
+    model = terms if gradient is None else as_matrix(gradient, "gradient", len(resid))
+    roots = relative_roots(weights, len(resid))
+    resid, terms = roots * resid, roots[:, None] * terms
+    basis = identified(roots[:, None] * model)
     beyond = partial_out(resid, basis)
     if (beyond**2).sum() <= 1e-24 * (resid**2).sum():
         beyond = np.zeros_like(resid)

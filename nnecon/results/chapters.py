@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from nnecon.inference.hypotheses import LEVEL
 from nnecon.report.formats import Formats, coefficient_cells, format_number
 from nnecon.report.html import (
     Chapter,
@@ -17,6 +18,7 @@ from nnecon.report.html import (
     TextBlock,
 )
 from nnecon.results.comparison import ROW_FORMATS
+from nnecon.results.diagnostics import cells_of_tests
 
 PHONE = (4.0, 3.4)
 """Inches of the charts that phones get."""
@@ -323,9 +325,11 @@ def _shapes(results: Any, labels: Mapping[str, str]) -> Chapter:
 
 
 def _residuals(results: Any, labels: Mapping[str, str]) -> Chapter:
-    unit = _unit(results.model.endog_names, labels)
     name = label_of(results.model.endog_names, labels)
     fit = {"name": name}
+    tests = results._asked()
+    # a rejection means something, and a test that is missing needs its reason
+    told = [label for label, test in tests.items() if test.pvalue is None or test.pvalue <= LEVEL]
     return Chapter(
         "Fit and residuals",
         "",
@@ -337,10 +341,17 @@ def _residuals(results: Any, labels: Mapping[str, str]) -> Chapter:
                 narrow=results.plot_fit(**{**fit, "name": ""}, figsize=PHONE),
             ),
             FigureBlock(
-                results.plot_residuals(units=unit),
+                results.plot_diagnostics(title=""),
                 "residuals",
-                "Residuals: in order, their distribution, normal quantiles, and autocorrelation.",
-                narrow=results.plot_residuals(units=unit, figsize=(PHONE[0], 9.0)),
+                "Standardised residuals: in order, their distribution, normal quantiles, and "
+                + ("autocorrelation." if results.model.is_time_series else "scale."),
+                narrow=results.plot_diagnostics(title="", figsize=(PHONE[0], 9.0)),
+            ),
+            TableBlock(
+                cells_of_tests(tests),
+                "diagnostics",
+                "Specification tests, by null hypothesis",
+                [f"{label}: {tests[label].sentence}" for label in told],
             ),
         ],
     )

@@ -13,6 +13,7 @@ from nnecon.report import plots, tables
 from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
 from nnecon.report.html import write_report
 from nnecon.results.chapters import regression_chapters
+from nnecon.results.diagnostics import Diagnostics, cells_of_tests
 from nnecon.results.regression_numbers import RegressionNumbers
 from nnecon.version import __version__
 
@@ -20,7 +21,7 @@ SAME = 1e-6
 """Relative difference of objectives under which networks count as the same minimum."""
 
 
-class NeuralRegressionResults(RegressionNumbers):
+class NeuralRegressionResults(RegressionNumbers, Diagnostics):
     """Estimates, uncertainty and diagnostics of a :class:`~nnecon.NeuralRegression`."""
 
     def effects_frame(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -113,6 +114,7 @@ class NeuralRegressionResults(RegressionNumbers):
             blocks.append(tables.Table(effects, "Average partial effects"))
         if self.model.interpretable if params is None else params:
             blocks.insert(0, tables.Table(coefficient_cells(self._table(alpha)), "Parameters"))
+        blocks.append(tables.Table(cells_of_tests(self._summary_tests), "Diagnostic tests"))
         blocks.append(tables.Table(self._tail()))
         notes = [
             f"Standard errors: {self.covariance.description}; partial effects by the delta method.",
@@ -123,6 +125,7 @@ class NeuralRegressionResults(RegressionNumbers):
             notes.append(f"The network is zero at this penalty. {self.classical_sentence}")
         if self.estimate.cv is not None:
             notes += list(self.compare().notes[1:3])
+        notes.append(self._summary_note())
         title = "Neural Regression Results"
         return tables.summary(title, self._header(), blocks, notes)
 

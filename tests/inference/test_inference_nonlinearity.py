@@ -308,3 +308,48 @@ def test_power_against_a_bent_mean():
     assert (rejections((PLAIN[0], ROBUST[0]), bent(1000), 20) == 1.0).all()
     plain, robust = rejections((PLAIN[0], ROBUST[0]), bent(250), 200)
     assert plain > 0.95 and robust > 0.6, (plain, robust)
+
+
+def test_single_rows_are_clusters():
+    """With one row a cluster the statistic is the one robust to heteroskedasticity."""
+    options = {"robust": True, "reps": 0, "form": "chi2", "terms": "components"}
+    plain = terasvirta_test(Y, X, **options)
+    clustered = terasvirta_test(Y, X, groups=np.arange(150)[::-1], **options)
+    assert clustered.statistic == pytest.approx(plain.statistic)
+    labels = np.repeat(["a", "b", "c", "d", "e"], 30)
+    basis, terms = identified(with_constant(X)), X[:, :1] ** 2
+    added = added_terms(Y, basis, terms)
+    scores = [(added.directions[:, 0] * added.resid)[labels == g].sum() for g in "abcde"]
+    by_hand = np.sum(scores) ** 2 / np.square(scores).sum()
+    codes = np.unique(labels, return_inverse=True)[1]
+    found = outcome(added, "chi2", Robust(0, 0, codes))
+    assert found.statistic == pytest.approx(by_hand)
+
+
+def test_a_network_stands_in_for_the_linear_model():
+    """With the linear model's own gradient the tests are those of the linear model."""
+    design = with_constant(X)
+    fitted = design @ np.linalg.lstsq(design, Y, rcond=None)[0]
+    given = {"gradient": design}
+    for test, more in ((terasvirta_test, {}), (white_test, {}), (reset_test, {"fitted": fitted})):
+        plain, other = test(Y, X), test(Y - fitted, X, **given, **more)
+        assert other.statistic == pytest.approx(plain.statistic)
+        assert other.df == plain.df and "network" in other.null
+    with pytest.raises(SpecificationError, match="together"):
+        reset_test(Y, X, gradient=design)
+    with pytest.raises(SpecificationError, match="exclude"):
+        terasvirta_test(Y, lags=1, gradient=design)
+    with pytest.raises(SpecificationError, match="robust=True"):
+        terasvirta_test(Y, X, groups=np.arange(150))
+    with pytest.raises(DataError, match=r"weights must be positive.*position 0"):
+        terasvirta_test(Y, X, weights=np.zeros(150))
+
+
+def test_weights_are_duplicated_rows():
+    """The likelihood ratio with whole weights equals that of duplicated rows, in R-squared."""
+    weights = np.arange(150) % 3 + 1.0
+    twice = np.repeat(np.arange(150), weights.astype(int))
+    for test in (terasvirta_test, reset_test):
+        given = test(Y, X, weights=weights, form="chi2")
+        copied = test(Y[twice], X[twice], form="chi2")
+        assert given.statistic / 150 == pytest.approx(copied.statistic / len(twice))

@@ -176,6 +176,7 @@ def plot_residuals(
     recessions: Sequence[tuple[Any, Any]] | None = None,
     title: str | None = "Residuals",
     max_lags: int | None = None,
+    standardised: bool = False,
     figsize: tuple[float, float] = (7.2, 5.4),
     fig: "Figure | None" = None,
 ) -> "Figure":
@@ -199,6 +200,9 @@ def plot_residuals(
         Title of the chart.
     max_lags : int, optional
         Lags of the autocorrelations; 10 log10(n) by default.
+    standardised : bool
+        Whether the residuals are in standard deviations already; the first panel then marks two
+        of them, and the second shows the standard normal density.
     figsize : tuple
         Inches; under five inches wide, the four panels are stacked.
     fig : Figure, optional
@@ -223,9 +227,12 @@ def plot_residuals(
     first, second, third, fourth = np.ravel(fig.subplots(*shape))
     if title:
         fig.suptitle(title, x=0.01, ha="left")
-    unit = with_units("Residual", units)
+    unit = "Standardised residual" if standardised else with_units("Residual", units)
     dates = time_axis(index)
     first.axhline(0, color=GREY, linewidth=0.8)
+    if standardised:
+        for level in (-2, 2):
+            first.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
     if dates is None:
         first.plot(fitted, resid, "o", markersize=3, color=NETWORK, alpha=0.7)
         dress(
@@ -243,10 +250,11 @@ def plot_residuals(
         first.margins(x=0.01)
     scale = resid.std()
     if scale > 0 and len(resid) > 2:
-        _histogram(second, resid, unit)
-        _quantiles(third, resid / scale)
+        centre, spread = (0.0, 1.0) if standardised else (resid.mean(), scale)
+        _histogram(second, resid, unit, centre, spread)
+        _quantiles(third, resid / spread)
         if dates is None:
-            fourth.plot(fitted, np.sqrt(np.abs(resid / scale)), "o", markersize=3, alpha=0.7)
+            fourth.plot(fitted, np.sqrt(np.abs(resid / spread)), "o", markersize=3, alpha=0.7)
             dress(
                 fourth,
                 "Scale against fitted values",
@@ -263,13 +271,16 @@ def plot_residuals(
     return fig
 
 
-def _histogram(ax: "Axes", resid: np.ndarray, unit: str) -> None:
+def _histogram(ax: "Axes", resid: np.ndarray, unit: str, centre: float, spread: float) -> None:
     ax.hist(resid, bins="fd" if len(resid) >= 30 else 8, density=True, color=SHADE, edgecolor=GREY)
     grid = np.linspace(resid.min() - resid.std() / 2, resid.max() + resid.std() / 2, 200)
-    density = stats.norm.pdf(grid, resid.mean(), resid.std())
-    ax.plot(grid, density, color=NETWORK, label="normal density")
+    if len(np.unique(resid)) > 2:
+        estimate = stats.gaussian_kde(resid)(grid)
+        ax.plot(grid, estimate, color=NETWORK, label="estimated density")
+    density = stats.norm.pdf(grid, centre, spread)
+    ax.plot(grid, density, color=BASELINE, linestyle="--", label="normal density")
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high * 1.18)
+    ax.set_ylim(low, high * 1.35)
     dress(ax, "Distribution", unit, "Density", grid="y", weight="normal")
     ax.legend(loc="upper right")
 
