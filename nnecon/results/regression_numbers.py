@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from nnecon.data.variables import columns_by_variable
-from nnecon.estimation.kernels import fitted, fitted_many
+from nnecon.estimation.kernels import fitted_many
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
 from nnecon.inference.covariance import automatic_lags
@@ -19,30 +19,18 @@ from nnecon.inference.effects import (
     changes_along,
     delta_variance,
     slopes_along,
-    values_and_gradients,
 )
-from nnecon.results.base import Results
 from nnecon.results.comparison import Comparison
 from nnecon.results.effects import EffectCurve, MarginalEffects
 from nnecon.results.inference_table import half_width
-from nnecon.results.prediction import PredictionResults
+from nnecon.results.predictions import Predictions
 from nnecon.results.selection import VariableSelection, variable_selection
 
 
-class RegressionNumbers(Results):
+class RegressionNumbers(Predictions):
     """What a regression has found; :class:`NeuralRegressionResults` shows it."""
 
     # -- fit --------------------------------------------------------------------------------------
-
-    @property
-    def ssr(self) -> float:
-        """Weighted sum of squared residuals."""
-        return float(self.estimate.weights @ self.resid.to_numpy() ** 2)
-
-    @property
-    def scale(self) -> float:
-        """Estimated variance of the disturbance, ``ssr / df_resid``."""
-        return self.ssr / self.df_resid
 
     @property
     def mse_resid(self) -> float:
@@ -121,76 +109,6 @@ class RegressionNumbers(Results):
             alpha=self.alpha,
             input_scale=scaling.input_scale,
             linear_part=self.model.specification.linear_part,
-        )
-
-    # -- predictions ------------------------------------------------------------------------------
-
-    def _rows(self, exog: Any) -> tuple[np.ndarray, pd.Index]:
-        sample = self.model.design.sample
-        if exog is None:
-            return self.estimate.objective.inputs, sample.index
-        columns, index = self.model.design.exog_for(exog)
-        return self.estimate.scaling.rows(columns), index
-
-    def predict(self, exog: Any = None) -> pd.Series:
-        """Predicted means.
-
-        Parameters
-        ----------
-        exog : DataFrame or array_like, optional
-            New rows: a frame with the formula's variables, or regressors as given to the model.
-            Lags reach into the frame's own rows and, where these follow on, into the sample. By
-            default the fitted values.
-
-        Returns
-        -------
-        Series
-            With the labels of the new rows.
-        """
-        if exog is None:
-            return self.fittedvalues
-        rows, index = self._rows(exog)
-        values = fitted(self._network, self.solution.params, rows)
-        return pd.Series(self.estimate.scaling.restore(values), index=index)
-
-    def _spread(self, by_network: np.ndarray) -> np.ndarray:
-        """Monte Carlo variance of means over the networks of an ensemble.
-
-        ``by_network`` (m, q) are q quantities in each of the m networks. Zero for one network.
-        """
-        if len(by_network) == 1:
-            return np.zeros(by_network.shape[1])
-        return by_network.var(axis=0, ddof=1) / len(by_network)
-
-    def get_prediction(self, exog: Any = None, weights: Any = None) -> PredictionResults:
-        """Predicted means with delta-method errors and intervals.
-
-        The errors of an ensemble include the spread between its networks.
-
-        Parameters
-        ----------
-        exog : DataFrame or array_like, optional
-            As in :meth:`predict`.
-        weights : array_like, optional
-            Weights of the new rows: the variance of an observation is ``scale / weights``. One by
-            default for new rows, the sample's own within the sample.
-        """
-        rows, index = self._rows(exog)
-        scaling = self.estimate.scaling
-        values, gradients = values_and_gradients(self._network, self.solution.params, rows)
-        variance = delta_variance(gradients * scaling.target_scale, self.covariance.matrix)
-        members = fitted_many(self.model.network, self._members, rows)
-        spread = self._spread(members) * scaling.target_scale**2
-        if weights is None:
-            weights = self.estimate.weights if exog is None else np.ones(len(rows))
-        weights = np.broadcast_to(np.asarray(weights, dtype=float), (len(rows),))
-        return PredictionResults(
-            pd.Series(scaling.restore(values), index=index),
-            pd.Series(np.sqrt(variance + spread), index=index),
-            self.scale / weights,
-            self.use_t,
-            self.covariance.df_resid,
-            pd.Series(np.sqrt(spread), index=index),
         )
 
     # -- effects ----------------------------------------------------------------------------------
