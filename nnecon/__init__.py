@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from nnecon import accuracy, baselines, datasets, diagnostic, exceptions
+from nnecon.backtesting import backtest
 from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
@@ -31,6 +32,7 @@ __all__ = [
     "Stream",
     "__version__",
     "accuracy",
+    "backtest",
     "baselines",
     "datasets",
     "diagnostic",

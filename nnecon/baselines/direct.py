@@ -1,7 +1,7 @@
 """Direct forecasts: one regression for each horizon."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from statsmodels.regression.linear_model import OLS
 
 from nnecon.baselines.face import Baseline, Outlook, Unit
-from nnecon.data.design import Design, caller_namespace
+from nnecon.data.design import Design
 from nnecon.data.time_axis import TimeAxis
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
 
@@ -34,7 +34,7 @@ def ols(*formulas: str) -> "Direct":
     ----------
     *formulas : str
         One for each target, such as ``"growth ~ lag(growth, 1, 2) + lag(infl, 1)"``; the left side
-        is a column.
+        is a column, the right side columns, time operators and NumPy's functions.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def ols(*formulas: str) -> "Direct":
                 f"ols() takes lags and plain arithmetic, but {formula!r} calls {found[1]}(), which "
                 "depends on the sample; make it a column first."
             )
-    return Direct(targets, formulas, caller_namespace(0))
+    return Direct(targets, formulas)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,6 @@ class Direct(Baseline):
     """Specification of :func:`ols`."""
 
     formulas: tuple[str, ...]
-    names: Mapping[str, Any]
 
     @property
     def description(self) -> str:
@@ -80,7 +79,7 @@ class Direct(Baseline):
         self, frame: pd.DataFrame, names: tuple[str, ...], like: Sequence[Any]
     ) -> tuple[Unit, ...]:
         return tuple(
-            DirectUnit.fit(formula, name, frame, self.names)
+            DirectUnit.fit(formula, name, frame)
             for formula, name in zip(self.formulas, names, strict=True)
         )
 
@@ -102,7 +101,6 @@ class DirectUnit(Unit):
     """
 
     formula: str
-    names: Mapping[str, Any]
     rows: np.ndarray
     exog: np.ndarray
     endog: np.ndarray
@@ -110,15 +108,13 @@ class DirectUnit(Unit):
     first: int
 
     @classmethod
-    def fit(
-        cls, formula: str, target: str, frame: pd.DataFrame, names: Mapping[str, Any]
-    ) -> "DirectUnit":
+    def fit(cls, formula: str, target: str, frame: pd.DataFrame) -> "DirectUnit":
         """Read the design of a formula."""
-        design = Design.from_formula(formula, frame, env=names)
+        design = Design.from_formula(formula, frame, env=-1)
         latest, first = _latest(design, formula, frame)
         endog = frame[target].to_numpy(dtype=float, na_value=np.nan)
         sample = design.sample
-        return cls(formula, names, sample.rows, sample.exog, endog, latest, first)
+        return cls(formula, sample.rows, sample.exog, endog, latest, first)
 
     @property
     def end(self) -> int:
@@ -127,7 +123,7 @@ class DirectUnit(Unit):
 
     def moved(self, frame: pd.DataFrame, start: int) -> "DirectUnit":
         """The same regressions with another right side at the origin."""
-        design = Design.from_formula(self.formula, frame, env=self.names)
+        design = Design.from_formula(self.formula, frame, env=-1)
         latest, first = _latest(design, self.formula, frame)
         return replace(self, latest=latest, first=start + first)
 

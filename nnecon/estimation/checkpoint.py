@@ -1,5 +1,8 @@
 """A folder that keeps what a long run has finished, so that a killed run continues.
 
+What is kept are records: dataclasses of arrays and strings, such as
+:class:`~nnecon.estimation.problem.Trace`.
+
 Files are named by a fingerprint of everything that their numbers depend on. A folder therefore
 serves any number of problems and processes at once: what belongs to another problem is not found,
 and two processes that solve the same problem write the same file.
@@ -17,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from nnecon.estimation.problem import Trace
 from nnecon.exceptions import NneconWarning, SpecificationError
 
 SUFFIX, UNFINISHED = ".traces", ".part"
@@ -27,7 +29,7 @@ ABANDONED = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Finished groups of chains in a folder."""
+    """Finished tasks in a folder."""
 
     folder: Path
 
@@ -49,8 +51,8 @@ class Checkpoint:
             ) from error
         return cls(path)
 
-    def read(self, key: str) -> list[Trace] | None:
-        """What was finished under this key; None where there is nothing or it is damaged."""
+    def read(self, key: str, record: type) -> list[Any] | None:
+        """Records finished under a key; None where there are none or they are damaged."""
         path = self.folder / f"{key}{SUFFIX}"
         try:
             content = path.read_bytes()
@@ -70,17 +72,17 @@ class Checkpoint:
                 if field:
                     value = stored[name]
                     parts[int(at)][field] = str(value) if value.dtype.kind == "U" else value
-        return [Trace(**part) for part in parts]
+        return [record(**part) for part in parts]
 
-    def write(self, key: str, traces: list[Trace]) -> None:
-        """Keep finished chains; whoever is killed meanwhile leaves no half file under the name."""
+    def write(self, key: str, records: list[Any]) -> None:
+        """Keep finished records; whoever is killed meanwhile leaves no half file under the name."""
         arrays = {
-            f"{at}.{field.name}": np.asarray(getattr(trace, field.name))
-            for at, trace in enumerate(traces)
-            for field in fields(trace)
+            f"{at}.{field.name}": np.asarray(getattr(one, field.name))
+            for at, one in enumerate(records)
+            for field in fields(one)
         }
         file = io.BytesIO()
-        np.savez(file, size=np.array(len(traces)), **arrays)  # type: ignore[arg-type]
+        np.savez(file, size=np.array(len(records)), **arrays)  # type: ignore[arg-type]
         content = file.getvalue()
         try:
             handle, part = tempfile.mkstemp(dir=self.folder, suffix=UNFINISHED)

@@ -1,4 +1,7 @@
-"""Where a batch of problems runs: threads, executors, checkpoints, progress and Ctrl-C.
+"""Where a batch of tasks runs: threads, executors, checkpoints, progress and Ctrl-C.
+
+Tasks are groups of chains that a solver works on, or origins of a backtest; what they give are
+records, dataclasses of arrays and strings, one for each item of a task.
 
 None of it changes the numbers: tasks do not know of each other, and each computes with one BLAS
 thread wherever it runs. That holds between processes alike. Processors of different kinds round
@@ -30,17 +33,17 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 from nnecon.estimation.checkpoint import Checkpoint
 from nnecon.estimation.compilation import cores
 from nnecon.estimation.fingerprint import Fingerprints, fingerprint
-from nnecon.estimation.parcel import send, unpack
+from nnecon.estimation.parcel import pickled, send, unpack
 from nnecon.estimation.problem import Trace
 from nnecon.exceptions import SpecificationError
 
 __all__ = ["LOCAL", "Execution", "Monitor", "Progress", "cores", "fingerprint", "one_blas_thread"]
 
 Progress = Callable[[float, int], None]
-"""Called with the number of chains done, in fractions, and of all chains."""
+"""Called with the number of items done, in fractions, and of all items."""
 
-Work = Callable[..., list[Trace]]
-"""``work(chains, options, monitor)`` gives one trace a chain; it can be pickled."""
+Work = Callable[..., list[Any]]
+"""``work(items, ..., monitor)`` gives one record an item; it can be pickled."""
 
 PATIENCE = 0.5
 """Seconds between two looks at whether someone pressed Ctrl-C; not all systems interrupt a wait."""
@@ -49,7 +52,7 @@ PATIENCE = 0.5
 class Monitor:
     """What a solver at work and the one who waits for it tell each other.
 
-    A solver calls :meth:`advance` with the chains (or parts of chains) that it has finished, and
+    A solver calls :meth:`advance` with the items (or parts of items) that it has finished, and
     :meth:`check` once in a while, which raises KeyboardInterrupt after :meth:`stop`.
     """
 
@@ -59,12 +62,12 @@ class Monitor:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
-    def advance(self, chains: float) -> None:
-        """Count finished chains."""
+    def advance(self, items: float) -> None:
+        """Count finished items."""
         if self._progress is None:
             return
         with self._lock:
-            self._done += chains
+            self._done += items
             self._progress(min(self._done, float(self._total)), self._total)
 
     def stop(self) -> None:
@@ -84,13 +87,13 @@ class Execution:
     Parameters
     ----------
     threads : int, optional
-        Threads across groups of chains, by default the cores that this process may use.
+        Threads across tasks, by default the cores that this process may use.
     executor : concurrent.futures.Executor, optional
-        Runs the groups instead: processes, Dask's ``Client.get_executor()``, MPI.
+        Runs the tasks instead: processes, Dask's ``Client.get_executor()``, MPI.
     checkpoint : Checkpoint, optional
-        Where every finished group is kept and looked for.
+        Where every finished task is kept and looked for.
     progress : callable, optional
-        Called with the number of chains done and of all chains.
+        Called with the number of items done and of all items.
     """
 
     threads: int | None = None
@@ -110,8 +113,12 @@ class Execution:
         )
 
     def run(
-        self, work: Work, tasks: Sequence[tuple[Any, ...]], at_once: int | None = None
-    ) -> list[list[Trace]]:
+        self,
+        work: Work,
+        tasks: Sequence[tuple[Any, ...]],
+        at_once: int | None = None,
+        record: type = Trace,
+    ) -> list[list[Any]]:
         """Results of ``work(*task, monitor)`` for every task, in order.
 
         Ctrl-C leaves at once, with all finished tasks in the checkpoint.
@@ -121,27 +128,29 @@ class Execution:
         work : callable
             What all tasks share.
         tasks : sequence of tuple
-            Arguments, of which the first is a list of chains.
+            Arguments, of which the first is a list of items.
         at_once : int, optional
             Most tasks that fit into this process's memory at a time.
+        record : type
+            Dataclass of the results, which the checkpoint keeps.
         """
         monitor = Monitor(sum(len(task[0]) for task in tasks), self.progress)
-        found: dict[int, list[Trace]] = {}
+        found: dict[int, list[Any]] = {}
         keys: list[str] = []
         if self.checkpoint is not None:
             prints = Fingerprints()
             shared = prints.of(work)
             keys = [prints.of((shared, task)) for task in tasks]
             for at, key in enumerate(keys):
-                stored = self.checkpoint.read(key)
+                stored = self.checkpoint.read(key, record)
                 if stored is not None:
                     found[at] = stored
                     monitor.advance(len(stored))
 
-        def keep(at: int, traces: list[Trace]) -> None:
-            found[at] = traces
+        def keep(at: int, records: list[Any]) -> None:
+            found[at] = records
             if self.checkpoint is not None:
-                self.checkpoint.write(keys[at], traces)
+                self.checkpoint.write(keys[at], records)
 
         waiting = {at: task for at, task in enumerate(tasks) if at not in found}
         if waiting and (self.executor is None or isinstance(self.executor, ThreadPoolExecutor)):
@@ -164,9 +173,9 @@ class Execution:
                 _collect(_submit(pool, work, waiting, monitor), keep, monitor.stop)
 
     def _elsewhere(self, work, waiting, keep, monitor) -> None:
-        def keep_and_count(at: int, traces: list[Trace]) -> None:
-            keep(at, traces)
-            monitor.advance(len(traces))
+        def keep_and_count(at: int, records: list[Any]) -> None:
+            keep(at, records)
+            monitor.advance(len(records))
 
         assert self.executor is not None
         parcel = send(work, self.executor)
@@ -175,7 +184,7 @@ class Execution:
         try:
             futures = {
                 self.executor.submit(
-                    _alone, ticket, parcel.digest, parcel.source, pickle.dumps(task)
+                    _alone, ticket, parcel.digest, parcel.source, pickled(task)
                 ): at
                 for at, task in waiting.items()
             }
@@ -242,7 +251,7 @@ def _read_executor(given: Any) -> Executor:
     return executor
 
 
-def _alone(ticket: bytes, digest: str, source: Any, task: bytes) -> list[Trace]:
+def _alone(ticket: bytes, digest: str, source: Any, task: bytes) -> list[Any]:
     """A task in another process: one BLAS thread, nobody who listens."""
     with one_blas_thread():
         return unpack(digest, source)(*pickle.loads(task), Monitor())

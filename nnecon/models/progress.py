@@ -12,10 +12,10 @@ PATIENCE = 2.0
 
 
 @contextmanager
-def progress_bar(shown: bool | None) -> Iterator[Progress]:
+def progress_bar(shown: bool | None, what: str = "Estimating") -> Iterator[Progress]:
     """Bar that counts solved problems; with None it is shown in a terminal where a fit is slow."""
     with tqdm(
-        desc="Estimating",
+        desc=what,
         unit="problem",
         disable=None if shown is None else not shown,
         delay=PATIENCE if shown is None else 0.0,

@@ -39,12 +39,12 @@ def assert_same(mine, other):
 
 def test_what_is_written_is_read(tmp_path):
     checkpoint = Checkpoint.open(tmp_path / "a" / "b")
-    assert checkpoint.read("key") is None
+    assert checkpoint.read("key", Trace) is None
     checkpoint.write("key", traces())
-    assert_same(checkpoint.read("key"), traces())
+    assert_same(checkpoint.read("key", Trace), traces())
     checkpoint.write("key", traces(1))
-    assert_same(Checkpoint.open(str(tmp_path / "a" / "b")).read("key"), traces(1))
-    assert checkpoint.read("another problem") is None
+    assert_same(Checkpoint.open(str(tmp_path / "a" / "b")).read("key", Trace), traces(1))
+    assert checkpoint.read("another problem", Trace) is None
     assert [path.name for path in checkpoint.folder.iterdir()] == [f"key{SUFFIX}"]
 
 
@@ -64,9 +64,9 @@ def test_a_damaged_file_is_told_and_computed_again(tmp_path, damage):
         }[damage]
     )
     with pytest.warns(NneconWarning, match=r"key\.traces is damaged"):
-        assert checkpoint.read("key") is None
+        assert checkpoint.read("key", Trace) is None
     checkpoint.write("key", traces())
-    assert_same(checkpoint.read("key"), traces())
+    assert_same(checkpoint.read("key", Trace), traces())
 
 
 def test_many_writers_and_readers_of_one_file(tmp_path):
@@ -75,7 +75,7 @@ def test_many_writers_and_readers_of_one_file(tmp_path):
 
     def write_and_read(_):
         checkpoint.write("key", traces())
-        assert_same(checkpoint.read("key"), traces())
+        assert_same(checkpoint.read("key", Trace), traces())
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write_and_read, range(40)))

@@ -5,6 +5,11 @@ drawn. No chart touches pyplot or the user's rcParams: to have a window or a not
 pass a figure of your own (``fig=plt.figure()``) or an axes (``ax=``), or save the one returned.
 """
 
+from nnecon.report.plots.backtests import (
+    plot_forecasts,
+    plot_loss_differences,
+    plot_relative_accuracy,
+)
 from nnecon.report.plots.effects import plot_effect, plot_margins
 from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
@@ -17,8 +22,11 @@ __all__ = [
     "plot_cv",
     "plot_effect",
     "plot_fit",
+    "plot_forecasts",
+    "plot_loss_differences",
     "plot_margins",
     "plot_path",
+    "plot_relative_accuracy",
     "plot_residuals",
     "plot_selection",
     "save_pdf",

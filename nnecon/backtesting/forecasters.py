@@ -1,0 +1,365 @@
+"""Models of all kinds behind one face: fit, apply, forecast."""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.baselines.face import Baseline, read_targets
+from nnecon.data.syntax import suggestion
+from nnecon.data.time_axis import TimeAxis
+from nnecon.exceptions import DataError, ForecastError, SpecificationError
+
+LIMITS = (("obs_ci_lower", "obs_ci_upper"), ("mean_ci_lower", "mean_ci_upper"))
+"""Columns of ``summary_frame`` with the limits of an interval, in the order of preference."""
+
+ENGINE = ("executor", "checkpoint", "progress")
+"""Options of ``fit`` that belong to the backtest instead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecasts:
+    """Forecasts and limits, each of shape (steps, targets); limits may be missing."""
+
+    mean: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecaster(ABC):
+    """A model with its name in the backtest and the columns that it forecasts."""
+
+    name: str
+    targets: tuple[str, ...]
+
+    @abstractmethod
+    def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
+        """Estimate; where ``like`` is a fit, its choices (penalty, lags) are kept."""
+
+    @abstractmethod
+    def forecasts(
+        self,
+        fitted: Any,
+        frame: pd.DataFrame,
+        steps: int,
+        alpha: float,
+        future: pd.DataFrame | None,
+    ) -> Forecasts:
+        """Forecasts of the periods after the frame; ``future`` holds what is known of them."""
+
+    def future(self, frame: pd.DataFrame) -> pd.DataFrame | None:
+        """Columns whose values are known in advance, or None where the model has none."""
+        return None
+
+    def apply(self, fitted: Any, frame: pd.DataFrame) -> Any:
+        """The same parameters on another frame."""
+        if not callable(getattr(fitted, "apply", None)):
+            raise SpecificationError(
+                "its fit has no apply(), so that it has to be estimated at every origin: "
+                "refit=True."
+            )
+        return fitted.apply(frame)
+
+    def choice(self, fitted: Any) -> str:
+        """What was chosen by the data, in words."""
+        return ""
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
+        return self.name
+
+    def _table(self, found: Any, frame: pd.DataFrame, steps: int) -> tuple[np.ndarray, int]:
+        """Forecasts as an array, and by how many periods the last of them falls short."""
+        if isinstance(found, pd.Series):
+            found = found.to_frame(self.targets[0])
+        if isinstance(found, pd.DataFrame):
+            if len(self.targets) > 1 or len(found.columns) > 1:
+                lacking = [name for name in self.targets if name not in found.columns]
+                if lacking:
+                    raise ForecastError(f"its forecasts have no column {lacking[0]!r}.")
+                found = found[list(self.targets)]
+            short = _periods_short(found.index, frame, steps)
+            return found.to_numpy(dtype=float), short
+        values = np.asarray(found, dtype=float)
+        values = values[:, None] if values.ndim == 1 else values
+        if values.shape != (steps, len(self.targets)):
+            raise ForecastError(
+                f"its forecasts have shape {values.shape}, but {(steps, len(self.targets))} is "
+                "needed: one row a period and one column a target."
+            )
+        return values, 0
+
+
+def _periods_short(index: pd.Index, frame: pd.DataFrame, steps: int) -> int:
+    """Periods from the last forecast to the last one wanted; labels without dates count as right.
+
+    A model that drops rows in which a late series is missing forecasts from there on.
+    """
+    if type(index) is not type(frame.index) and not isinstance(index, pd.RangeIndex):
+        return 0
+    if isinstance(index, pd.RangeIndex) and not isinstance(frame.index, pd.RangeIndex):
+        return 0
+    axis = TimeAxis.of(frame.index, "a backtest")
+    return len(frame) + steps - 1 - int(axis.ordinals(index[-1:])[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaselineForecaster(Forecaster):
+    """A specification of :mod:`nnecon.baselines`."""
+
+    baseline: Baseline
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
+        return self.baseline.description
+
+    def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
+        """Estimate, with lags chosen before where ``like`` is given."""
+        return self.baseline.fit(frame, self.targets, like=like)
+
+    def forecasts(
+        self,
+        fitted: Any,
+        frame: pd.DataFrame,
+        steps: int,
+        alpha: float,
+        future: pd.DataFrame | None,
+    ) -> Forecasts:
+        """Forecasts with the baseline's own intervals."""
+        outlook = fitted.get_forecast(steps)
+        interval = outlook.conf_int(alpha)
+        lower = interval[[f"lower {name}" for name in self.targets]]
+        upper = interval[[f"upper {name}" for name in self.targets]]
+        return Forecasts(
+            outlook.predicted_mean[list(self.targets)].to_numpy(),
+            lower.to_numpy(),
+            upper.to_numpy(),
+        )
+
+    def choice(self, fitted: Any) -> str:
+        """Number of lags, where a criterion chose it."""
+        return str(fitted.choice)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelForecaster(Forecaster):
+    """A model of nnecon: ``on(frame)``, ``fit(**options)``, results that forecast."""
+
+    model: Any
+    options: Mapping[str, Any]
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
+        return f"{type(self.model).__name__}, {self.model.description}"
+
+    def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
+        """Fit the same specification to a frame; at the penalty of ``like`` where it is given."""
+        options = {"progress": False, **self.options}
+        if like is not None:
+            options["alpha"] = like.alpha
+        return self.model.on(frame).fit(**options)
+
+    def forecasts(
+        self,
+        fitted: Any,
+        frame: pd.DataFrame,
+        steps: int,
+        alpha: float,
+        future: pd.DataFrame | None,
+    ) -> Forecasts:
+        """Forecasts with intervals; a regression has ``get_prediction`` and one step ahead."""
+        if not callable(getattr(fitted, "get_forecast", None)):
+            return self._next_row(fitted, frame, steps, alpha)
+        given = {} if future is None else {"exog": future}
+        outlook = fitted.get_forecast(steps, **given)
+        found, short = self._table(outlook.predicted_mean, frame, steps)
+        if short:
+            outlook = fitted.get_forecast(steps + short, **given)
+            found, _ = self._table(outlook.predicted_mean, frame, steps)
+        limits = _limits(outlook.summary_frame(alpha=alpha), self.targets)
+        lower, upper = (limit[short:] for limit in limits)
+        return Forecasts(found[short:], lower, upper)
+
+    def _next_row(self, fitted: Any, frame: pd.DataFrame, steps: int, alpha: float) -> Forecasts:
+        if steps > 1:
+            raise SpecificationError(
+                f"{type(self.model).__name__} predicts one period ahead from lags: horizon=1. For "
+                "more, use a forecaster, or a regression on lags of the horizon and more."
+            )
+        axis = TimeAxis.of(frame.index, "a backtest")
+        row = pd.DataFrame(index=axis.following(len(frame), 1))
+        try:
+            found = fitted.get_prediction(row).summary_frame(alpha=alpha)
+        except DataError as error:
+            raise SpecificationError(
+                f"the formula uses something of the period that is forecast ({error}); write it "
+                "with a lag, such as lag(x, 1)."
+            ) from error
+        values = found["mean"].to_numpy()[:, None]
+        return Forecasts(values, *_limits(found, self.targets))
+
+    def choice(self, fitted: Any) -> str:
+        """Penalty, where the data chose it."""
+        alpha = fitted.alpha
+        if isinstance(alpha, Mapping):
+            return "alpha " + ", ".join(f"{name}={value:.4g}" for name, value in alpha.items())
+        return f"alpha={alpha:.4g}" if isinstance(alpha, Real) else ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectForecaster(Forecaster):
+    """Any object with ``fit(frame)`` whose fit (or itself) has ``forecast(steps)``."""
+
+    thing: Any
+
+    @property
+    def description(self) -> str:
+        """Name of the object's class."""
+        return type(self.thing).__name__
+
+    def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
+        """Fit a copy, so that nothing is carried from one origin to another."""
+        if like is not None:
+            raise SpecificationError(
+                f"{type(self.thing).__name__} does not say how its choices are kept; leave "
+                "reselect out."
+            )
+        own = copy.deepcopy(self.thing)
+        fitted = own.fit(frame)
+        fitted = own if fitted is None else fitted
+        if not callable(getattr(fitted, "forecast", None)):
+            raise SpecificationError(
+                f"what {type(self.thing).__name__}.fit() returns, a {type(fitted).__name__}, has "
+                "no forecast(steps)."
+            )
+        return fitted
+
+    def forecasts(
+        self,
+        fitted: Any,
+        frame: pd.DataFrame,
+        steps: int,
+        alpha: float,
+        future: pd.DataFrame | None,
+    ) -> Forecasts:
+        """Forecasts; with intervals where the fit has ``get_forecast``."""
+        found, short = self._table(fitted.forecast(steps), frame, steps)
+        if short:
+            found, _ = self._table(fitted.forecast(steps + short), frame, steps)
+        missing = np.full(found[short:].shape, np.nan)
+        if not callable(getattr(fitted, "get_forecast", None)):
+            return Forecasts(found[short:], missing, missing.copy())
+        outlook = fitted.get_forecast(steps + short)
+        lower, upper = _limits(outlook.summary_frame(alpha=alpha), self.targets)
+        return Forecasts(found[short:], lower[short:], upper[short:])
+
+
+def _limits(frame: pd.DataFrame, targets: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper limits from a summary frame, of one target or with targets as first level."""
+    names = frame.columns.get_level_values(-1) if frame.columns.nlevels > 1 else frame.columns
+    found = next((pair for pair in LIMITS if pair[0] in names), None)
+    if found is None:
+        raise ForecastError(f"summary_frame() has no limits of intervals, but {list(names)}.")
+    columns = []
+    for side in found:
+        if frame.columns.nlevels > 1:
+            columns.append(np.column_stack([frame[(name, side)] for name in targets]))
+        else:
+            columns.append(frame[side].to_numpy(dtype=float)[:, None])
+    return columns[0], columns[1]
+
+
+def read_models(
+    models: Any, targets: Sequence[str] | str | None, frame: pd.DataFrame
+) -> list[Forecaster]:
+    """Forecasters from what the user gives: by name, or one model alone."""
+    if not isinstance(models, Mapping):
+        raise SpecificationError(
+            "give the models by name: ne.backtest({'lstm': model, 'var': ne.baselines.var(2)})."
+        )
+    if not models:
+        raise SpecificationError("there are no models to compare; give at least one.")
+    wanted = read_targets(targets)
+    parts = {str(name): _taken_apart(name, given) for name, given in models.items()}
+    if len(parts) < len(models):
+        raise SpecificationError("two models have the same name; names are compared as text.")
+    common = wanted or _targets_of(parts, frame)
+    for name in common:
+        if name not in frame.columns:
+            raise SpecificationError(f"unknown target {name!r}; {suggestion(name, frame.columns)}")
+    return [_forecaster(name, *part, common, frame) for name, part in parts.items()]
+
+
+def _taken_apart(name: Any, given: Any) -> tuple[Any, dict[str, Any]]:
+    if not isinstance(given, tuple):
+        return given, {}
+    if len(given) != 2 or not isinstance(given[1], Mapping):
+        raise SpecificationError(
+            f"model {name!r}: give a model, or a model and the options of its fit: "
+            "(model, {'alpha': 0.1})."
+        )
+    return given[0], dict(given[1])
+
+
+def _own_targets(model: Any) -> tuple[str, ...] | None:
+    if isinstance(model, Baseline):
+        return model.targets
+    names = getattr(model, "endog_names", None)
+    if callable(getattr(model, "on", None)) and names is not None:
+        return (names,) if isinstance(names, str) else tuple(names)
+    return None
+
+
+def _targets_of(parts: Mapping[str, Any], frame: pd.DataFrame) -> tuple[str, ...]:
+    """Targets of the networks, or of all models where each names some; else all columns."""
+    own = [_own_targets(model) for model, _ in parts.values()]
+    networks = [
+        names
+        for (model, _), names in zip(parts.values(), own, strict=True)
+        if names is not None and not isinstance(model, Baseline)
+    ]
+    naming = networks or ([names or () for names in own] if None not in own else [])
+    if naming:
+        return tuple(dict.fromkeys(name for names in naming for name in names))
+    return tuple(str(name) for name in frame.columns)
+
+
+def _forecaster(
+    name: str, model: Any, options: dict[str, Any], common: tuple[str, ...], frame: pd.DataFrame
+) -> Forecaster:
+    own = _own_targets(model)
+    targets = common if own is None else own
+    outside = [target for target in targets if target not in common]
+    if outside and len(outside) == len(targets):
+        raise SpecificationError(
+            f"model {name!r} forecasts {', '.join(targets)}, none of which is among the targets "
+            f"{', '.join(common)}."
+        )
+    if isinstance(model, Baseline):
+        if options:
+            raise SpecificationError(f"model {name!r}: a baseline's fit has no options.")
+        return BaselineForecaster(name, targets, model)
+    if not callable(getattr(model, "fit", None)):
+        raise SpecificationError(
+            f"model {name!r}, a {type(model).__name__}, has no fit(frame); give a model of nnecon, "
+            "a baseline of ne.baselines, or an object with fit(frame) and forecast(steps)."
+        )
+    if own is not None:
+        used = [option for option in ENGINE if option in options]
+        if used:
+            raise SpecificationError(
+                f"model {name!r}: {used[0]} is an option of backtest(), not of a single fit."
+            )
+        return ModelForecaster(name, targets, model, options)
+    if options:
+        raise SpecificationError(f"model {name!r}: only models of nnecon have options of fit.")
+    return ObjectForecaster(name, targets, model)
