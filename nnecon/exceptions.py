@@ -4,6 +4,10 @@ Every error derives from :class:`NneconError`, so that a script can catch all of
 also from the built-in class that a user of statsmodels and pandas would expect to catch.
 """
 
+import sys
+import warnings
+from pathlib import Path
+
 
 class NneconError(Exception):
     """Base class of every error that nnecon raises on purpose."""
@@ -43,3 +47,18 @@ class IdentificationWarning(NneconWarning):
 
 class DataWarning(NneconWarning):
     """The data were used, but something about them deserves a look."""
+
+
+_OWN = (str(Path(__file__).parent), "<frozen ", "functools.py")
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's that led here, however many calls of ours are between."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_own(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith(_OWN[:2]) or path.endswith(_OWN[2])

@@ -30,20 +30,74 @@ def linear(
 ) -> Any:
     """OLS, or WLS where ``weights`` are given, as statsmodels estimates it.
 
+    Kinds of covariance that statsmodels does not know are nnecon's, of the same estimate.
+
+    Parameters
+    ----------
+    endog : ndarray of shape (n,)
+        Dependent variable.
+    exog : ndarray of shape (n, p)
+        Regressors.
+    weights : ndarray of shape (n,), optional
+        Observation weights.
+    index, endog_name, exog_names
+        Labels of rows and columns.
+    cov_type, cov_kwds, use_t
+        Covariance, see :mod:`nnecon.inference.covariance_kinds`.
+
     Returns
     -------
     statsmodels.regression.linear_model.RegressionResults
+
+    Examples
+    --------
+    >>> x = np.column_stack([np.ones(6), np.arange(6.0)])
+    >>> y = np.array([0.0, 1.0, 1.0, 3.0, 5.0, 4.0])
+    >>> linear(y, x, cov_type="HAC", cov_kwds={"kernel": "parzen", "maxlags": 2}).cov_type
+    'HAC'
     """
     left = pd.Series(endog, index=index, name=endog_name)
     right = pd.DataFrame(exog, index=index, columns=exog_names)
     model = OLS(left, right) if weights is None else WLS(left, right, weights=weights)
-    kwds = None if cov_type == "nonrobust" else dict(cov_kwds or {})
-    options = {"cov_type": cov_type, "cov_kwds": kwds, "use_t": use_t}
+    given = dict(cov_kwds or {})
+    own = not _known(cov_type, given)
+    kwds = None if own or cov_type == "nonrobust" else given
+    options = {"cov_type": "nonrobust" if own else cov_type, "cov_kwds": kwds, "use_t": use_t}
     # without residual degrees of freedom statsmodels divides by zero: no errors, not no estimate
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", ModelWarning)
         results = model.fit(**options)
-        return _rescaled(model, options) if model.rank < exog.shape[1] else results
+        if model.rank < exog.shape[1]:
+            results = _rescaled(model, options)
+    if own:
+        _set_covariance(results, endog, exog, weights, CovarianceSpec(cov_type, given, use_t))
+    return results
+
+
+def _known(cov_type: str, options: Mapping[str, Any]) -> bool:
+    """Whether statsmodels from 0.14.6 on has this covariance, with these options."""
+    if cov_type in ("cluster-crv3", "opg", "bootstrap"):
+        return False
+    kernel, lags = options.get("kernel", "bartlett"), options.get("maxlags", 0)
+    return kernel in ("bartlett", "uniform") and isinstance(lags, int | np.integer)
+
+
+def _set_covariance(
+    results: Any,
+    endog: np.ndarray,
+    exog: np.ndarray,
+    weights: np.ndarray | None,
+    spec: CovarianceSpec,
+) -> None:
+    """Put nnecon's covariance into statsmodels' results."""
+    found = least_squares_covariance(
+        endog, exog, np.ones(len(endog)) if weights is None else weights, spec
+    )
+    inner = results._results
+    inner.cov_type, inner.use_t = found.kind, found.use_t
+    inner.cov_kwds = {**found.options, "use_t": found.use_t, "description": found.description}
+    inner.cov_params_default = found.matrix
+    inner.df_resid_inference = found.df_resid
 
 
 def _rescaled(model: Any, options: Mapping[str, Any]) -> Any:

@@ -15,38 +15,45 @@ their ``A`` are the blocks of a diagonal, their scores stand side by side, and `
 move together.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
-from statsmodels.stats import sandwich_covariance
 
 from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective
-from nnecon.exceptions import IdentificationWarning, SpecificationError
+from nnecon.exceptions import IdentificationWarning, warn_user
+from nnecon.inference import meat as meats
+from nnecon.inference.covariance_kinds import KINDS, check
 from nnecon.inference.effects import values_and_gradients
+from nnecon.inference.long_run import automatic_lags
 
-KINDS = ("nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC", "cluster")
-OPTIONS = {
-    "HAC": {"maxlags", "kernel", "use_correction"},
-    "cluster": {"groups", "use_correction"},
-}
-KERNELS = {
-    "bartlett": sandwich_covariance.weights_bartlett,
-    "uniform": sandwich_covariance.weights_uniform,
-}
+__all__ = [
+    "DEFINITE",
+    "KINDS",
+    "Bread",
+    "Covariance",
+    "Moments",
+    "Part",
+    "automatic_lags",
+    "bending_of",
+    "bread",
+    "check",
+    "covariance",
+    "joint_bread",
+    "joint_covariance",
+    "penalised_moments",
+    "unidentified_words",
+]
+
 DEFINITE = 0.01
 """Least eigenvalue, relative to the Gauss-Newton matrix, of a Hessian that is used as bread."""
 
 RANK_TOLERANCE = 1e-11
 """Directions whose singular value is less than this share of the largest count as unidentified."""
-
-EXACT = 1e-10
-"""A row whose leverage is closer to one than this is fitted exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,49 +186,6 @@ def bread(moments: Moments) -> Bread:
     return Bread(root, edf, int(free.sum() - kept.sum()))
 
 
-def automatic_lags(n_obs: int) -> int:
-    """Newey and West's (1994) rule of thumb, ``floor(4 (n / 100)^(2/9))``."""
-    return int(np.floor(4.0 * (n_obs / 100.0) ** (2.0 / 9.0)))
-
-
-def check(kind: str, options: Mapping[str, Any] | None, n_obs: int) -> None:
-    """Refuse a kind of covariance that does not exist and options that make no sense."""
-    if kind not in KINDS:
-        raise SpecificationError(f"cov_type={kind!r} is not known; choose one of {KINDS}.")
-    given = dict(options or {})
-    unknown = set(given) - OPTIONS.get(kind, set())
-    if unknown:
-        allowed = sorted(OPTIONS.get(kind, set())) or "no options"
-        raise SpecificationError(
-            f"cov_kwds has {sorted(unknown)}, but cov_type={kind!r} takes {allowed}."
-        )
-    if kind == "HAC":
-        _check_hac(given.get("maxlags"), given.get("kernel", "bartlett"), n_obs)
-    elif kind == "cluster":
-        _check_groups(given.get("groups"), n_obs)
-
-
-def _check_hac(lags: Any, kernel: Any, n_obs: int) -> None:
-    whole = isinstance(lags, int | np.integer) and not isinstance(lags, bool)
-    if lags is not None and not (whole and 0 <= lags < n_obs):
-        raise SpecificationError(
-            f"maxlags={lags!r}: pass a whole number from 0 to {n_obs - 1} (one less than the rows)."
-        )
-    if kernel not in KERNELS:
-        raise SpecificationError(f"kernel={kernel!r} is not known; choose one of {[*KERNELS]}.")
-
-
-def _check_groups(groups: Any, n_obs: int) -> None:
-    if groups is None:
-        raise SpecificationError(
-            "cov_type='cluster' needs cov_kwds={'groups': ...}: a column name or one label a row."
-        )
-    if len(groups) != n_obs:
-        raise SpecificationError(f"groups has {len(groups)} labels, but the sample {n_obs} rows.")
-    if len(np.unique(np.asarray(groups))) < 2:
-        raise SpecificationError("groups has a single label; clustered errors need at least two.")
-
-
 class Part(NamedTuple):
     """One of several networks: its moments, the inverse made from them, and its bending (k, k).
 
@@ -262,11 +226,10 @@ def covariance(
     ----------
     moments, middle
         Moments and the inverse made from them.
-    kind : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC", "cluster"}
-        Spelled as in statsmodels.
+    kind : str
+        One of :data:`nnecon.inference.covariance_kinds.KINDS`, but for "bootstrap".
     options : mapping, optional
-        ``maxlags``, ``kernel`` ("bartlett" or "uniform") and ``use_correction`` for HAC;
-        ``groups`` (n,) and ``use_correction`` for cluster.
+        See :mod:`nnecon.inference.covariance_kinds`.
     use_t : bool, optional
         t instead of normal distribution; as in statsmodels, by default for nonrobust only.
     bending : ndarray of shape (k, k), optional
@@ -293,40 +256,65 @@ def joint_covariance(
     """
     residual = np.mean([part.moments.residual for part in parts], axis=0)
     check(kind, options, len(residual))
-    options = dict(options or {})
     middle = joint_bread([part.bread for part in parts])
     if middle.unidentified:
-        warnings.warn(
-            f"{middle.unidentified} of {len(middle.root)} directions of the parameters are not "
-            "identified by data and penalty; standard errors of single parameters are those of "
-            "the identified part, while predictions and partial effects remain valid.",
-            IdentificationWarning,
-            stacklevel=4,
-        )
-    n_obs = len(residual)
-    df_resid = n_obs - middle.edf
+        warn_user(unidentified_words(middle), IdentificationWarning)
     rotated = [
         replace(part.moments, jacobian=part.moments.jacobian @ part.bread.root) for part in parts
     ]
-    if kind == "nonrobust":
-        scale = residual @ residual / df_resid
-        jacobian = np.concatenate([one.jacobian for one in rotated], axis=1)
-        meat = scale * (jacobian.T @ jacobian)
-        description = "nonrobust (equal variances, no correlation)"
-    elif kind == "HAC":
-        meat, description = _hac(_scores(rotated), options, df_resid)
-    elif kind == "cluster":
-        meat, description = _cluster(_scores(rotated), options, df_resid)
-        df_resid = len(np.unique(options["groups"])) - 1.0
-    else:
-        scores = np.concatenate([_heteroskedastic(one, kind, df_resid) for one in rotated], axis=1)
-        meat, description = scores.T @ scores, f"{kind} (robust to unequal variances)"
-    if kind != "nonrobust":
+    found = _meat(kind, rotated, residual, dict(options or {}), len(residual) - middle.edf)
+    inner = found.matrix
+    if kind not in ("nonrobust", "opg"):
         exact = block_diag(*[_exact(part) for part in parts])
-        meat = exact @ meat @ exact
-    matrix = middle.root @ meat @ middle.root.T
+        inner = exact @ inner @ exact
+    matrix = middle.root @ inner @ middle.root.T
     use_t = kind == "nonrobust" if use_t is None else bool(use_t)
-    return Covariance(matrix, kind, description, options, use_t, df_resid)
+    return Covariance(matrix, kind, found.description, found.options, use_t, found.df_resid)
+
+
+def unidentified_words(middle: Bread) -> str:
+    """What unidentified directions mean for the reader."""
+    return (
+        f"{middle.unidentified} of {len(middle.root)} directions of the parameters are not "
+        "identified by data and penalty: there the fitted function does not change. Standard "
+        "errors and tests of single parameters are those of the identified part and say nothing "
+        "about these directions; predictions, partial effects, their errors and effective degrees "
+        "of freedom remain valid. Fewer hidden units or a penalty (alpha > 0) identify all."
+    )
+
+
+def _meat(
+    kind: str,
+    rotated: Sequence[Moments],
+    residual: np.ndarray,
+    options: dict[str, Any],
+    df_resid: float,
+) -> meats.Meat:
+    """Covariance of the scores, of all networks side by side."""
+    parts = [(one.jacobian, one.residual) for one in rotated]
+    if kind in ("nonrobust", "opg"):
+        scale = residual @ residual / df_resid
+        if kind == "opg":
+            matrix = meats.outer_product(parts, _scores(rotated), scale)
+            return meats.Meat(matrix, "opg (outer product of the scores)", options, df_resid)
+        jacobian = np.concatenate([one.jacobian for one in rotated], axis=1)
+        description = "nonrobust (equal variances, no correlation)"
+        return meats.Meat(scale * (jacobian.T @ jacobian), description, options, df_resid)
+    if kind.startswith("HC"):
+        scores = np.concatenate(
+            [meats.heteroskedastic(*part, kind, df_resid) for part in parts], axis=1
+        )
+        description = f"{kind} (robust to unequal variances)"
+        return meats.Meat(scores.T @ scores, description, options, df_resid)
+    if kind == "cluster-crv3":
+        return meats.leaving_out(parts, options, df_resid)
+    by_scores = {
+        "HAC": meats.autocorrelated,
+        "cluster": meats.clustered,
+        "hac-panel": meats.panel,
+        "hac-groupsum": meats.group_sums,
+    }
+    return by_scores[kind](_scores(rotated), options, df_resid)
 
 
 def bending_of(
@@ -362,40 +350,3 @@ def _exact(part: Part) -> np.ndarray:
 def _scores(rotated: Sequence[Moments]) -> np.ndarray:
     """Derivatives of half the squared residuals by all parameters, a row an observation."""
     return np.concatenate([one.jacobian * one.residual[:, None] for one in rotated], axis=1)
-
-
-def _heteroskedastic(moments: Moments, kind: str, df_resid: float) -> np.ndarray:
-    """Scores with the corrections of HC1, HC2 and HC3."""
-    squares = moments.residual**2
-    if kind == "HC1":
-        squares = squares * len(squares) / df_resid
-    elif kind in ("HC2", "HC3"):
-        leverage = (moments.jacobian**2).sum(axis=1)
-        exact = np.flatnonzero(leverage > 1.0 - EXACT)
-        if len(exact):
-            raise SpecificationError(
-                f"{kind} divides by one minus the leverage, which is zero for the row at position "
-                f"{exact[0]} of the sample (a dummy of its own?); choose HC1, or leave the row out."
-            )
-        squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
-    return moments.jacobian * np.copysign(np.sqrt(squares), moments.residual)[:, None]
-
-
-def _hac(scores: np.ndarray, options: dict[str, Any], df_resid: float):
-    n_obs = len(scores)
-    if options.get("maxlags") is None:
-        options["maxlags"] = automatic_lags(n_obs)
-    lags, kernel = options["maxlags"], options.setdefault("kernel", "bartlett")
-    meat = sandwich_covariance.S_hac_simple(scores, nlags=lags, weights_func=KERNELS[kernel])
-    if options.setdefault("use_correction", False):
-        meat = meat * n_obs / df_resid
-    return meat, f"HAC (robust to unequal variances and autocorrelation), {kernel}, {lags} lags"
-
-
-def _cluster(scores: np.ndarray, options: dict[str, Any], df_resid: float):
-    _, codes = np.unique(np.asarray(options["groups"]), return_inverse=True)
-    n_obs, n_groups = len(scores), codes.max() + 1
-    meat = sandwich_covariance.S_crosssection(scores, codes)
-    if options.setdefault("use_correction", True):
-        meat = meat * n_groups / (n_groups - 1.0) * (n_obs - 1.0) / df_resid
-    return meat, f"cluster (robust to correlation within {n_groups} groups)"

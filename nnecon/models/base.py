@@ -9,7 +9,7 @@ from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
 from nnecon.data.stream import Stream
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.inference.covariance import check
+from nnecon.inference.covariance_kinds import GROUPED, LABELS, OPTIONS, check
 from nnecon.results.archive import under_prefix
 from nnecon.results.base import CovarianceSpec
 from nnecon.results.immutable import Immutable
@@ -168,20 +168,33 @@ class Model(Immutable):
         return "HAC" if self.is_time_series else "HC1"
 
     def cov_options(self, kind: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Options of a covariance with ``groups`` brought to the rows of the sample."""
+        """Options of a covariance with ``groups`` and ``time`` brought to the sample's rows."""
         options = dict(options or {})
-        if kind == "cluster" and options.get("groups") is not None:
-            options["groups"] = self.design.align(options["groups"], "groups")
-            if options["groups"].ndim != 1:
-                raise SpecificationError("clusters in several directions are not available.")
+        for name in LABELS:
+            if options.get(name) is not None and name in OPTIONS.get(kind, ()):
+                options[name] = self._labels(options[name], name)
         return options
+
+    def _labels(self, given: Any, name: str) -> np.ndarray:
+        """One label a row, or two, given as a list of two columns, a frame or a matrix."""
+        several = isinstance(given, list | tuple) and len(given) == 2 and len(self.endog) != 2
+        if several and not all(isinstance(one, str) for one in given):
+            given = np.column_stack([self._labels(one, name) for one in given])
+        labels = self.design.align(given, name)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.dtype != object:
+            return labels
+        # periods, or columns of several types: their order is all that counts, and can be saved
+        ways = [np.unique(way, return_inverse=True)[1] for way in labels.reshape(len(labels), -1).T]
+        return np.column_stack(ways) if labels.ndim == 2 else ways[0]
 
     def _cov_spec(
         self, kind: str | None, options: Mapping[str, Any] | None, use_t: bool | None, labels: Any
     ) -> CovarianceSpec:
         kind = self.default_cov_type(labels) if kind is None else kind
         options = dict(options or {})
-        if kind == "cluster" and labels is not None:
+        if labels is not None and kind in GROUPED:
             options.setdefault("groups", labels)
         options = self.cov_options(kind, options)
         check(kind, options, len(self.endog))

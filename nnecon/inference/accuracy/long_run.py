@@ -1,29 +1,11 @@
 """Long-run covariance of a mean, for tests on autocorrelated losses."""
 
-from collections.abc import Callable
-
 import numpy as np
-from statsmodels.stats.sandwich_covariance import (
-    S_hac_simple,
-    weights_bartlett,
-    weights_uniform,
-)
 
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.covariance import automatic_lags
+from nnecon.inference.long_run import TRUNCATED, automatic_lags, long_run_sum
 
-
-def _parzen(lags: int) -> np.ndarray:
-    share = np.arange(lags + 1) / (lags + 1.0)
-    inner = 1.0 - 6.0 * share**2 + 6.0 * share**3
-    return np.where(share <= 0.5, inner, 2.0 * (1.0 - share) ** 3)
-
-
-KERNELS: dict[str, Callable[[int], np.ndarray]] = {
-    "bartlett": weights_bartlett,
-    "parzen": _parzen,
-    "uniform": weights_uniform,
-}
+KERNELS = TRUNCATED
 """Weights of the lags; ``uniform``, the truncated kernel, may give a negative variance."""
 
 
@@ -83,8 +65,8 @@ def is_positive(covariance: np.ndarray) -> bool:
 
 
 def _covariance(values: np.ndarray, lags: int, kernel: str) -> np.ndarray:
-    total = S_hac_simple(values, nlags=lags, weights_func=KERNELS[kernel])
-    return np.atleast_2d(total) / len(values) ** 2
+    table = values.reshape(len(values), -1)
+    return long_run_sum(table, KERNELS[kernel](lags)) / len(values) ** 2
 
 
 def _is_count(value: object) -> bool:

@@ -1,0 +1,213 @@
+"""Bootstrap of an estimate: which draws suit the data, their estimates, and their covariance.
+
+Draws keep the penalty of the estimate and start at its parameters. What is uncertain about the
+choice of the penalty and of the minimum is not in them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnecon.estimation.bootstrap import Refits, block_length, draw_weights, refit, wild_targets
+from nnecon.estimation.draws import IN_TIME
+from nnecon.estimation.estimate import Solver
+from nnecon.estimation.execution import LOCAL, Execution
+from nnecon.estimation.problem import Objective
+from nnecon.exceptions import (
+    ConvergenceError,
+    ConvergenceWarning,
+    SpecificationError,
+    warn_user,
+)
+from nnecon.inference.covariance import Covariance
+from nnecon.inference.meat import EXACT
+
+LEAST = 0.5
+"""Share of draws that have to be found for a bootstrap to mean something."""
+
+WORDS = {
+    "pairs": "pairs of rows (robust to unequal variances)",
+    "bayesian": "random weights (robust to unequal variances)",
+    "wild": "wild, at the observed regressors (robust to unequal variances)",
+    "cluster": "whole groups (robust to correlation within them)",
+    "block": "blocks of rows, circular (robust to autocorrelation)",
+    "moving": "moving blocks of rows (robust to autocorrelation)",
+    "stationary": "blocks of random length (robust to autocorrelation)",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Draws that were estimated.
+
+    ``params`` (b, k) in the coordinates of the objective, of the ``b`` draws whose estimate was
+    found; ``total`` draws in all; ``options`` with defaults filled in; ``description`` in words.
+    """
+
+    params: np.ndarray
+    total: int
+    options: dict[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What a bootstrap has to know about the estimate.
+
+    Parameters
+    ----------
+    objective, params, alpha
+        The problem, its solution (members side by side for an ensemble) and the penalty.
+    weights : ndarray of shape (n,)
+        The user's weights.
+    fitted : ndarray of shape (n,)
+        Fitted values in the coordinates of the objective.
+    leverage : ndarray of shape (n,)
+        Derivatives of the fitted values by the observations.
+    influence : ndarray of shape (n, m)
+        What each row adds to the estimates of interest, for the length of blocks.
+    time_series : bool
+        Whether rows are in time.
+    """
+
+    objective: Objective
+    params: np.ndarray
+    alpha: float
+    weights: np.ndarray
+    fitted: np.ndarray
+    leverage: np.ndarray
+    influence: np.ndarray
+    time_series: bool
+
+
+def scheme(options: Mapping[str, Any], time_series: bool) -> dict[str, Any]:
+    """Options with defaults: groups as clusters, blocks in time, and pairs otherwise."""
+    filled = {name: value for name, value in options.items() if value is not None}
+    usual = "cluster" if "groups" in filled else "block" if time_series else "pairs"
+    kind = filled.setdefault("kind", usual)
+    filled.setdefault("draws", 999)
+    filled.setdefault("rng", 0)
+    if kind == "wild":
+        filled.setdefault("distribution", "rademacher")
+        if "block" in filled:
+            raise SpecificationError("block: kind='wild' draws no blocks; choose 'block'.")
+    return filled
+
+
+def bootstrap(
+    sample: Sample,
+    options: Mapping[str, Any],
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> Drawn:
+    """Draw and estimate.
+
+    Parameters
+    ----------
+    sample : Sample
+        The estimate.
+    options : mapping
+        ``kind``, ``draws``, ``rng``, ``groups``, ``block`` and ``distribution``, see
+        :mod:`nnecon.inference.covariance_kinds`.
+    solver, execution
+        The algorithm, and where it runs.
+
+    Raises
+    ------
+    ConvergenceError
+        Less than half of the draws could be estimated.
+    """
+    filled = scheme(options, sample.time_series)
+    kind, draws, groups = filled["kind"], filled["draws"], filled.get("groups")
+    rng = np.random.default_rng(filled["rng"])
+    if kind in IN_TIME and "block" not in filled:
+        filled["block"] = block_length(sample.influence, kind)
+    words = WORDS[kind]
+    if kind == "wild":
+        found = _wild(sample, filled, rng, solver, execution)
+    else:
+        drawn = draw_weights(
+            kind, len(sample.weights), draws, rng, groups=groups, block=filled.get("block")
+        )
+        found = refit(
+            sample.objective,
+            sample.params,
+            sample.alpha,
+            weights=drawn * sample.weights,
+            solver=solver,
+            execution=execution,
+        )
+    if groups is not None and kind != "cluster":
+        words += f", by {len(np.unique(groups))} groups"
+    if "block" in filled:
+        words += f", length {filled['block']:.3g}"
+    kept = found.params[found.converged]
+    _check_draws(len(kept), draws)
+    return Drawn(kept, draws, filled, f"bootstrap, {len(kept)} draws of {words}")
+
+
+def bootstrap_covariance(drawn: Drawn, use_t: bool | None, df_resid: float) -> Covariance:
+    """Covariance of the parameters over the draws."""
+    matrix = np.atleast_2d(np.cov(drawn.params, rowvar=False))
+    return Covariance(
+        matrix, "bootstrap", drawn.description, drawn.options, bool(use_t), df_resid, drawn.params
+    )
+
+
+def _wild(
+    sample: Sample,
+    options: dict[str, Any],
+    rng: np.random.Generator,
+    solver: Solver,
+    execution: Execution,
+) -> Refits:
+    groups = options.get("groups")
+    residual = sample.objective.target - sample.fitted
+    if groups is None:
+        # what HC2 does: residuals of rows that pull the fit to themselves are too small
+        free = 1.0 - sample.leverage
+        exact = np.flatnonzero(free < EXACT)
+        if len(exact):
+            raise SpecificationError(
+                f"kind='wild' divides by one minus the leverage, which is zero for the row at "
+                f"position {exact[0]} of the sample (a dummy of its own?); choose 'bayesian'."
+            )
+        residual = residual / np.sqrt(free)
+    else:
+        n_obs, size = len(residual), len(np.unique(groups))
+        edf = float(sample.leverage.sum())
+        residual = residual * np.sqrt(size / (size - 1.0) * (n_obs - 1.0) / (n_obs - edf))
+    targets = wild_targets(
+        sample.fitted,
+        residual,
+        options["draws"],
+        rng,
+        groups=groups,
+        distribution=options["distribution"],
+    )
+    return refit(
+        sample.objective,
+        sample.params,
+        sample.alpha,
+        weights=sample.weights,
+        targets=targets,
+        solver=solver,
+        execution=execution,
+    )
+
+
+def _check_draws(found: int, draws: int) -> None:
+    if found == draws:
+        return
+    lost = draws - found
+    words = (
+        f"{lost} of {draws} draws have no estimate: their rows do not identify all parameters, or "
+        "the solver did not converge"
+    )
+    if found < max(2.0, LEAST * draws):
+        raise ConvergenceError(
+            f"{words}. Choose kind='bayesian' or 'wild', which leave no row out, or a larger alpha."
+        )
+    warn_user(f"{words}; errors are those of the others.", ConvergenceWarning)
