@@ -15,6 +15,13 @@ from statsmodels.regression.linear_model import (
 )
 from statsmodels.tools.sm_exceptions import ModelWarning
 
+from nnecon.estimation.estimate import SOLVERS
+from nnecon.estimation.penalties import Ridge
+from nnecon.estimation.problem import Objective
+from nnecon.inference.bootstrap import Sample, bootstrap, bootstrap_covariance
+from nnecon.inference.covariance import Moments, bread, covariance
+from nnecon.nets import Dense
+
 
 def linear(
     endog: np.ndarray,
@@ -70,16 +77,18 @@ def linear(
         if model.rank < exog.shape[1]:
             results = _rescaled(model, options)
     if own:
-        _set_covariance(results, endog, exog, weights, CovarianceSpec(cov_type, given, use_t))
+        _set_covariance(results, endog, exog, weights, cov_type, given, use_t)
     return results
 
 
 def _known(cov_type: str, options: Mapping[str, Any]) -> bool:
-    """Whether statsmodels from 0.14.6 on has this covariance, with these options."""
-    if cov_type in ("cluster-crv3", "opg", "bootstrap"):
-        return False
-    kernel, lags = options.get("kernel", "bartlett"), options.get("maxlags", 0)
-    return kernel in ("bartlett", "uniform") and isinstance(lags, int | np.integer)
+    """Whether statsmodels from 0.14.6 on has this covariance, whatever the order of the rows."""
+    if cov_type == "cluster":
+        return np.ndim(options["groups"]) == 1
+    if cov_type == "HAC":
+        usual = options.get("kernel", "bartlett") in ("bartlett", "uniform")
+        return usual and isinstance(options.get("maxlags"), int | np.integer)
+    return cov_type in ("nonrobust", "HC0", "HC1", "HC2", "HC3")
 
 
 def _set_covariance(
@@ -87,12 +96,33 @@ def _set_covariance(
     endog: np.ndarray,
     exog: np.ndarray,
     weights: np.ndarray | None,
-    spec: CovarianceSpec,
+    cov_type: str,
+    options: Mapping[str, Any],
+    use_t: bool | None,
 ) -> None:
     """Put nnecon's covariance into statsmodels' results."""
-    found = least_squares_covariance(
-        endog, exog, np.ones(len(endog)) if weights is None else weights, spec
-    )
+    given = np.ones(len(endog)) if weights is None else weights
+    root = np.sqrt(given / given.mean())
+    params, fitted = np.asarray(results.params), np.asarray(results.fittedvalues)
+    moments = Moments(root * (endog - fitted), root[:, None] * exog, np.zeros(exog.shape[1]))
+    middle = bread(moments)
+    if cov_type == "bootstrap":
+        network = Dense(exog.shape[1], 0, (), "linear")
+        objective = Objective(network, exog, endog, Ridge(np.zeros(exog.shape[1])))
+        rows = moments.jacobian @ middle.root
+        sample = Sample(
+            objective,
+            params,
+            0.0,
+            given,
+            fitted,
+            (rows**2).sum(axis=1),
+            (rows @ middle.root.T) * moments.residual[:, None],
+        )
+        drawn = bootstrap(sample, options, SOLVERS["lm"])
+        found = bootstrap_covariance(drawn, use_t, len(endog) - middle.edf)
+    else:
+        found = covariance(moments, middle, cov_type, options, use_t)
     inner = results._results
     inner.cov_type, inner.use_t = found.kind, found.use_t
     inner.cov_kwds = {**found.options, "use_t": found.use_t, "description": found.description}

@@ -22,7 +22,7 @@ from nnecon.data.lags import TIME_OPERATORS, expand_lags
 from nnecon.data.matrix import Factor, Matrix, Piece
 from nnecon.data.names import Resolver
 from nnecon.data.syntax import check_safe, suggestion
-from nnecon.exceptions import FormulaError, NneconError
+from nnecon.exceptions import FormulaError, NneconError, SpecificationError
 
 HELPERS: dict[str, Any] = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__}
 STATEFUL = frozenset(
@@ -365,3 +365,30 @@ def evaluate(label: str, compute: Any) -> Any:
     except _EVALUATION_ERRORS as error:
         text = " ".join(str(error).split())
         raise FormulaError(f"cannot evaluate {label!r}: {type(error).__name__}: {text}") from error
+
+
+def linear_constraints(constraints: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Read linear hypotheses about named numbers: ``R`` (r, k) and ``q`` (r,) of ``R b = q``.
+
+    Parameters
+    ----------
+    constraints : str, array_like, tuple or dict
+        As in statsmodels: ``"x1 = x2, x3 = 1"``, a matrix ``R``, or ``(R, q)``.
+    names : sequence of str
+        The k names.
+
+    Examples
+    --------
+    >>> linear_constraints("a = 2 * b", ["a", "b"])
+    (array([[ 1., -2.]]), array([0.]))
+    """
+    try:
+        found = patsy.DesignInfo(list(names)).linear_constraint(constraints)
+    except (patsy.PatsyError, *_EVALUATION_ERRORS) as error:
+        shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+        reason = " ".join(str(error).split("\n")[0].split())
+        raise SpecificationError(
+            f"the hypothesis {constraints!r} cannot be read ({reason}); write it as "
+            f"'{names[0]} = 0', or as a matrix with {len(names)} columns. Names are {shown}."
+        ) from error
+    return np.asarray(found.coefs, float), np.asarray(found.constants, float).ravel()

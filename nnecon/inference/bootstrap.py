@@ -68,8 +68,6 @@ class Sample:
         Derivatives of the fitted values by the observations.
     influence : ndarray of shape (n, m)
         What each row adds to the estimates of interest, for the length of blocks.
-    time_series : bool
-        Whether rows are in time.
     """
 
     objective: Objective
@@ -79,10 +77,9 @@ class Sample:
     fitted: np.ndarray
     leverage: np.ndarray
     influence: np.ndarray
-    time_series: bool
 
 
-def scheme(options: Mapping[str, Any], time_series: bool) -> dict[str, Any]:
+def scheme(options: Mapping[str, Any], time_series: bool = False) -> dict[str, Any]:
     """Options with defaults: groups as clusters, blocks in time, and pairs otherwise."""
     filled = {name: value for name, value in options.items() if value is not None}
     usual = "cluster" if "groups" in filled else "block" if time_series else "pairs"
@@ -119,7 +116,7 @@ def bootstrap(
     ConvergenceError
         Less than half of the draws could be estimated.
     """
-    filled = scheme(options, sample.time_series)
+    filled = scheme(options)
     kind, draws, groups = filled["kind"], filled["draws"], filled.get("groups")
     rng = np.random.default_rng(filled["rng"])
     if kind in IN_TIME and "block" not in filled:

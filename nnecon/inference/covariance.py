@@ -43,6 +43,7 @@ __all__ = [
     "bread",
     "check",
     "covariance",
+    "influence",
     "joint_bread",
     "joint_covariance",
     "penalised_moments",
@@ -107,7 +108,8 @@ class Bread:
 class Covariance:
     """A covariance matrix (k, k) and how it was made.
 
-    ``df_resid`` are the degrees of freedom of t statistics where ``use_t``.
+    ``df_resid`` are the degrees of freedom of t statistics where ``use_t``. ``draws`` (b, k) are
+    parameters of bootstrap draws, from which errors of functions come; None for other kinds.
     """
 
     matrix: np.ndarray
@@ -116,6 +118,7 @@ class Covariance:
     options: Mapping[str, Any]
     use_t: bool
     df_resid: float
+    draws: np.ndarray | None = None
 
 
 def penalised_moments(
@@ -345,6 +348,18 @@ def _exact(part: Part) -> np.ndarray:
         return same
     values, vectors = np.linalg.eigh(same + root.T @ part.bending @ root)
     return same if values[0] <= DEFINITE else (vectors / values) @ vectors.T
+
+
+def influence(parts: Sequence[Part]) -> np.ndarray:
+    """How much each observation moves the parameters, to first order, shape (n, k).
+
+    Rows sum to what the penalty holds back, so that they are centred before use.
+    """
+    found = []
+    for part in parts:
+        scores = (part.moments.jacobian @ part.bread.root) * part.moments.residual[:, None]
+        found.append(scores @ _exact(part) @ part.bread.root.T)
+    return np.concatenate(found, axis=1)
 
 
 def _scores(rotated: Sequence[Moments]) -> np.ndarray:

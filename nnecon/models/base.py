@@ -9,6 +9,7 @@ from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
 from nnecon.data.stream import Stream
 from nnecon.exceptions import DataError, SpecificationError
+from nnecon.inference.bootstrap import scheme
 from nnecon.inference.covariance_kinds import GROUPED, LABELS, OPTIONS, check
 from nnecon.results.archive import under_prefix
 from nnecon.results.base import CovarianceSpec
@@ -173,7 +174,8 @@ class Model(Immutable):
         for name in LABELS:
             if options.get(name) is not None and name in OPTIONS.get(kind, ()):
                 options[name] = self._labels(options[name], name)
-        return options
+        check(kind, options, len(self.endog))
+        return scheme(options, self.is_time_series) if kind == "bootstrap" else options
 
     def _labels(self, given: Any, name: str) -> np.ndarray:
         """One label a row, or two, given as a list of two columns, a frame or a matrix."""
@@ -196,6 +198,4 @@ class Model(Immutable):
         options = dict(options or {})
         if labels is not None and kind in GROUPED:
             options.setdefault("groups", labels)
-        options = self.cov_options(kind, options)
-        check(kind, options, len(self.endog))
-        return CovarianceSpec(kind, options, use_t)
+        return CovarianceSpec(kind, self.cov_options(kind, options), use_t)

@@ -1,0 +1,174 @@
+"""Wald tests of linear hypotheses, as statsmodels computes and prints them."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.base.model import LikelihoodModelResults
+from statsmodels.stats.contrast import ContrastResults, WaldTestResults
+from statsmodels.tools.sm_exceptions import ValueWarning
+
+from nnecon.exceptions import IdentificationWarning, SpecificationError, warn_user
+
+RANK = 1e-10
+"""Directions whose variance is below this share of the largest count as not identified."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaussian:
+    """Estimates that are normal, or t, around the truth.
+
+    Parameters
+    ----------
+    params : ndarray of shape (k,)
+        Estimates.
+    covariance : ndarray of shape (k, k)
+        Their covariance.
+    names : sequence of str
+        Their names.
+    use_t : bool
+        Whether statistics follow t and F instead of normal and chi-squared distributions.
+    df_resid : float
+        Degrees of freedom of t and F.
+    """
+
+    params: np.ndarray
+    covariance: np.ndarray
+    names: Sequence[str]
+    use_t: bool
+    df_resid: float
+
+    def _statsmodels(self) -> LikelihoodModelResults:
+        model = SimpleNamespace(data=SimpleNamespace(cov_names=list(self.names)))
+        found = LikelihoodModelResults(model, self.params, self.covariance, use_t=self.use_t)
+        found.df_resid = self.df_resid
+        return found
+
+
+Hypothesis = tuple[np.ndarray, np.ndarray]
+"""``R`` (r, k) and ``q`` (r,) of the null ``R params = q``."""
+
+
+def t_test(estimates: Gaussian, null: Hypothesis, use_t: bool | None = None) -> ContrastResults:
+    """One test for each row of the null."""
+    matrix, values = null
+    found = estimates._statsmodels().t_test(
+        (matrix, values), cov_p=estimates.covariance, use_t=use_t
+    )
+    if not np.isfinite(np.atleast_1d(found.sd)).all():
+        raise SpecificationError(
+            "the variance of a combination is negative: this covariance is not positive definite; "
+            "choose kernel='bartlett' or another cov_type."
+        )
+    return found
+
+
+def wald_test(estimates: Gaussian, null: Hypothesis, use_f: bool | None = None) -> ContrastResults:
+    """One test of all rows of the null together.
+
+    Where the covariance of the combinations is singular, only as many of them count as are
+    identified, with a warning.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ValueWarning)
+        found = estimates._statsmodels().wald_test(
+            null, cov_p=estimates.covariance, use_f=use_f, scalar=True
+        )
+    for one in caught:
+        if issubclass(one.category, ValueWarning):
+            warn_user(
+                f"{str(one.message)[0].upper()}{str(one.message)[1:]}: the test is one of the "
+                "combinations that are identified.",
+                IdentificationWarning,
+            )
+        else:
+            warn_user(str(one.message), one.category)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What is restricted when a term leaves the model.
+
+    Parameters
+    ----------
+    name : str
+        The term, as in the formula.
+    gradient : ndarray of shape (r, k)
+        Derivatives by the parameters of what is zero under the null.
+    value : ndarray of shape (r,)
+        Its estimates.
+    null : str
+        The null in words.
+    """
+
+    name: str
+    gradient: np.ndarray
+    value: np.ndarray
+    null: str
+
+
+class TermTests(WaldTestResults):
+    """Wald tests of terms, with the face of statsmodels' ``WaldTestResults``.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``statistic``, ``pvalue``, ``df_constraint`` and, for F tests, ``df_denom``; a row a term.
+    null : Series
+        What is zero under the null, in words.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    def __init__(
+        self, distribution: str, table: pd.DataFrame, null: pd.Series, notes: tuple[str, ...]
+    ) -> None:
+        super().__init__(None, distribution, None, table=table)
+        self.null, self.notes = null, notes
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *self.notes])
+
+
+def wald_test_terms(
+    terms: Sequence[Term], covariance: np.ndarray, use_t: bool, df_resid: float
+) -> tuple[str, pd.DataFrame]:
+    """Distribution and table of the Wald tests of terms.
+
+    Directions that the data do not identify are left out, and do not count as restrictions.
+    """
+    rows = []
+    for term in terms:
+        statistic, rank = quadratic(term.value, term.gradient @ covariance @ term.gradient.T)
+        if not rank:
+            rows.append([np.nan, np.nan, 0])
+        elif use_t:
+            value = statistic / rank
+            rows.append([value, stats.f.sf(value, rank, df_resid), rank, df_resid])
+        else:
+            rows.append([statistic, stats.chi2.sf(statistic, rank), rank])
+    columns = ["statistic", "pvalue", "df_constraint", *(["df_denom"] if use_t else [])]
+    rows = [row + [np.nan] * (len(columns) - len(row)) for row in rows]
+    table = pd.DataFrame(rows, index=[term.name for term in terms], columns=columns)
+    return "F" if use_t else "chi2", table.astype({"df_constraint": int})
+
+
+def quadratic(value: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
+    """``value' covariance^-1 value`` on the identified directions, and their number.
+
+    Combinations are compared in units of their standard errors; those without any are left out.
+    """
+    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    kept = error > 0
+    if not kept.any():
+        return 0.0, 0
+    scaled = covariance[np.ix_(kept, kept)] / np.outer(error[kept], error[kept])
+    values, vectors = np.linalg.eigh(scaled)
+    large = values > RANK * values[-1]
+    along = vectors[:, large].T @ (value[kept] / error[kept])
+    return float((along**2 / values[large]).sum()), int(large.sum())

@@ -1,0 +1,199 @@
+"""How uncertain parameters are: their covariance, statistics, p-values and intervals."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.execution import LOCAL, Execution
+from nnecon.estimation.kernels import fitted, fitted_many
+from nnecon.exceptions import SpecificationError
+from nnecon.inference import covariance as cov
+from nnecon.inference.bootstrap import Drawn, Sample, bootstrap, bootstrap_covariance
+from nnecon.inference.effects import delta_variance
+from nnecon.nets import Dense
+from nnecon.results.estimated import Estimated
+from nnecon.results.inference_table import coefficient_table
+
+
+class Uncertainty(Estimated):
+    """Covariance of the parameters, and the statistics that follow from it."""
+
+    @cached_property
+    def _relative_weights(self) -> np.ndarray:
+        return self.estimate.weights / self.estimate.weights.mean()
+
+    @cached_property
+    def _parts(self) -> list[cov.Part]:
+        """What the covariance is made of, one entry a network, in the dependent variable's units.
+
+        Derivatives are those by standardised parameters.
+        """
+        estimate, scaling = self.estimate, self.estimate.scaling
+        values = fitted_many(self.model.network, self._members, estimate.objective.inputs)
+        robust = self.cov_spec.kind != "nonrobust" and not self.is_linear
+        parts, neural = [], self.model.network.neural
+        for params, fit in zip(self._members, values, strict=True):
+            moments = cov.penalised_moments(
+                estimate.objective,
+                params,
+                # a network that is zero without any penalty is not estimated: it is left out
+                self.alpha if self.alpha > 0 or params[neural].any() else np.inf,
+                self.model.endog - scaling.restore(fit),
+                estimate.weights,
+                scaling.target_scale,
+            )
+            bending = None
+            if robust:
+                bending = cov.bending_of(
+                    estimate.objective, params, estimate.weights, scaling.target_scale
+                )
+            parts.append(cov.Part(moments, cov.bread(moments), bending))
+        return parts
+
+    @cached_property
+    def _bread(self) -> cov.Bread:
+        return cov.joint_bread([part.bread for part in self._parts])
+
+    @cached_property
+    def covariance(self) -> cov.Covariance:
+        """Covariance of the standardised parameters, with its description."""
+        spec = self.cov_spec
+        if spec.kind == "bootstrap":
+            return bootstrap_covariance(self._drawn, spec.use_t, self.df_resid)
+        return cov.joint_covariance(self._parts, spec.kind, spec.options, spec.use_t)
+
+    @cached_property
+    def _drawn(self) -> Drawn:
+        return self._draw(LOCAL)
+
+    def _draw(self, execution: Execution) -> Drawn:
+        """Estimates of bootstrap draws."""
+        estimate, network = self.estimate, self.model.network
+        if estimate.facts.get("stochastic") and not self.is_linear:
+            raise SpecificationError(
+                "cov_type='bootstrap' starts every draw at the estimate, and mini-batches would be "
+                "trained anew; fit with method='auto' or choose another covariance."
+            )
+        objective, params = estimate.objective, self.solution.params
+        leverage = np.mean(
+            [((part.moments.jacobian @ part.bread.root) ** 2).sum(axis=1) for part in self._parts],
+            axis=0,
+        )
+        neural = self._network.neural if isinstance(network, Dense) else np.ones(len(params), bool)
+        alive = params[neural].any()
+        sample = Sample(
+            objective,
+            params,
+            self.alpha if alive else np.inf,
+            estimate.weights,
+            fitted(self._network, params, objective.inputs),
+            leverage,
+            self._influence,
+        )
+        solver = choose_solver(
+            "auto",
+            len(leverage),
+            network.n_params,
+            smooth=objective.penalty.smooth,
+            shallow=isinstance(network, Dense) and len(network.hidden) == 1,
+        )
+        return bootstrap(sample, self.cov_spec.options, solver, execution)
+
+    @cached_property
+    def _influence(self) -> np.ndarray:
+        """How much each row moves the standardised parameters, to first order, (n, k)."""
+        return cov.influence(self._parts)
+
+    def function_variance(
+        self, gradient: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Variances of functions of the standardised parameters.
+
+        By the delta method, which needs no identified parameters; with ``cov_type="bootstrap"``
+        over the values of the functions at the draws.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (m, k)
+            Derivatives of the functions.
+        function : callable
+            Values (b, m) at each of many parameters (b, k).
+
+        Returns
+        -------
+        ndarray of shape (m,)
+        """
+        covariance = self.covariance
+        if covariance.draws is None:
+            return delta_variance(gradient, covariance.matrix)
+        return np.asarray(function(covariance.draws)).var(axis=0, ddof=1)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the estimate is linear in its parameters: no network, or an infinite penalty."""
+        return bool(np.isinf(self.alpha)) or (self.model.nested and not self.model.has_network)
+
+    @property
+    def cov_type(self) -> str:
+        """Kind of covariance."""
+        return self.cov_spec.kind
+
+    @property
+    def cov_kwds(self) -> Mapping[str, Any]:
+        """Options of the covariance, defaults filled in."""
+        return {**self.covariance.options, "description": self.covariance.description}
+
+    @property
+    def use_t(self) -> bool:
+        """Whether statistics are compared with a t instead of the normal distribution."""
+        return self.covariance.use_t
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance of ``params``, in the user's units."""
+        transform, names = self._map[0], self._param_names
+        matrix = transform @ self.covariance.matrix @ transform.T
+        return pd.DataFrame(matrix, index=names, columns=names)
+
+    @cached_property
+    def bse(self) -> pd.Series:
+        """Standard errors of ``params``."""
+        return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self._param_names))
+
+    def _table(self, alpha: float = 0.05) -> pd.DataFrame:
+        return coefficient_table(self.params, self.bse, self.use_t, self.covariance.df_resid, alpha)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """``params / bse``."""
+        return self._table().iloc[:, 2]
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of ``params`` being zero."""
+        return self._table().iloc[:, 3]
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Confidence intervals of ``params`` with level ``1 - alpha``; columns 0 and 1."""
+        return self._table(alpha).iloc[:, 4:].set_axis([0, 1], axis=1)
+
+    @property
+    def edf(self) -> float:
+        """Effective degrees of freedom, ``tr[(J'WJ + n alpha D)^-1 J'WJ]``.
+
+        Of an ensemble their mean over the networks, since the fitted values are means as well.
+        """
+        return self._bread.edf
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less effective degrees of freedom."""
+        return self.nobs - self.edf
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations."""
+        return float(len(self.model.endog))

@@ -1,0 +1,244 @@
+"""Every kind of covariance with every option equals statsmodels' in the classical limit."""
+
+import helpers
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from arch.covariance.kernel import Parzen, QuadraticSpectral
+
+import nnecon as ne
+from nnecon.exceptions import DataError, SpecificationError
+
+
+def macro():
+    """A time series: quarters."""
+    data = helpers.macro()
+    lags = {f"lag_{name}": data[name].shift(1) for name in ("growth", "infl", "unemp")}
+    return data.assign(**lags, half=(data.index.year // 10).astype(int)).dropna()
+
+
+def statecrime():
+    """A cross section: American states."""
+    data = sm.datasets.statecrime.load_pandas().data.reset_index(drop=True)
+    weights = 0.5 + np.abs(np.cos(np.arange(len(data))))
+    return data.assign(survey_weight=weights, region=np.arange(len(data)) % 7, size=data.index // 3)
+
+
+def grunfeld():
+    """A panel: eleven firms over twenty years, one below the other."""
+    data = sm.datasets.grunfeld.load_pandas().data
+    codes = {"firm": data["firm"].astype("category").cat.codes.astype(int)}
+    weights = 0.5 + np.abs(np.sin(np.arange(len(data))))
+    return data.assign(**codes, year=data["year"].astype(int), survey_weight=weights)
+
+
+CASES = {
+    "macro": ("growth ~ lag_growth + lag_infl + C(quarter_number)", macro, "year", "half", None),
+    "statecrime": ("murder ~ poverty + single + hs_grad", statecrime, "region", "size", None),
+    "grunfeld": ("invest ~ value + capital", grunfeld, "firm", "year", "year"),
+}
+PAIRS = [(name, weights) for name in CASES for weights in (None, "survey_weight")]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=str)
+def pair(request):
+    name, weights = request.param
+    formula, load, first, second, time = CASES[name]
+    frame = load()
+    ours = ne.NeuralRegression.from_formula(formula, frame, hidden=(2,), weights=weights)
+    theirs = smf.ols(formula, frame)
+    if weights is not None:
+        theirs = smf.wls(formula, frame, weights=frame[weights])
+    groups = frame[first].to_numpy(), frame[second].to_numpy()
+    periods = None if time is None else frame[time].to_numpy()
+    return ours.fit(alpha=np.inf, cov_type="nonrobust"), theirs, groups, periods
+
+
+def kinds(groups, periods):
+    """Kind, our options, and statsmodels' where they differ."""
+    first, second = groups
+    yield "nonrobust", {}, {}
+    for kind in ("HC0", "HC1", "HC2", "HC3"):
+        yield kind, {}, {}
+    for use_correction in (True, False):
+        for maxlags in (0, 2, 7):
+            options = {"maxlags": maxlags, "use_correction": use_correction}
+            yield "HAC", options, {}
+        yield "HAC", {"maxlags": 1, "kernel": "uniform", "use_correction": use_correction}, {}
+        for df_correction in (True, False):
+            options = {"use_correction": use_correction, "df_correction": df_correction}
+            yield "cluster", {"groups": first, **options}, {}
+            both = np.column_stack([first, second])
+            yield "cluster", {"groups": both, **options}, {}
+            yield "cluster-crv3", {"groups": first, **options}, {}
+    if periods is None:
+        return
+    for use_correction in ("hac", "cluster", False):
+        for df_correction in (True, False):
+            shared = {"use_correction": use_correction, "df_correction": df_correction}
+            yield "hac-panel", {"groups": first, "maxlags": 2, **shared}, {}
+            yield "hac-panel", {"time": periods, "maxlags": 3, **shared}, {}
+            both = {"groups": first, "time": periods}
+            yield "hac-panel", {**both, "maxlags": 0, "kernel": "uniform", **shared}, {}
+            coded = {"time": periods - periods.min()}
+            yield "hac-groupsum", {"time": periods, "maxlags": 2, **shared}, coded
+            options = {"time": periods, "maxlags": 1, "kernel": "uniform", **shared}
+            yield "hac-groupsum", options, coded
+
+
+def close(actual, expected, rtol=1e-8):
+    np.testing.assert_allclose(
+        np.asarray(actual, float), np.asarray(expected, float), rtol=rtol, atol=1e-200
+    )
+
+
+def test_every_kind_equals_statsmodels(pair):
+    fit, theirs, groups, periods = pair
+    names = list(fit.model.exog_names)
+    slope = names[-1]
+    null = f"{slope} = 0.1, {names[-2]} = 2 * {slope}"
+    for number, (kind, options, other) in enumerate(kinds(groups, periods)):
+        use_t = (None, True)[number % 2]
+        expected = theirs.fit(cov_type=kind, cov_kwds={**options, **other} or None, use_t=use_t)
+        actual = fit.with_cov(kind, use_t=use_t, **options)
+        assert actual.use_t == expected.use_t
+        covariance = actual.cov_params().loc[names, names]
+        scale = np.sqrt(np.outer(expected.bse, expected.bse))
+        assert np.abs((covariance - expected.cov_params()) / scale).max().max() < 1e-8, kind
+        close(actual.bse[names], expected.bse)
+        close(actual.pvalues[names], expected.pvalues, 1e-6)
+        width = (expected.conf_int()[1] - expected.conf_int()[0]).to_numpy()[:, None]
+        gap = actual.conf_int().loc[names].to_numpy() - expected.conf_int().to_numpy()
+        assert np.abs(gap / width).max() < 1e-8
+        same_test(actual.t_test(null), expected.t_test(null))
+        same_test(actual.wald_test(null), expected.wald_test(null, scalar=True))
+        same_test(actual.f_test(null), expected.f_test(null))
+        found = actual.wald_test_terms().table.astype(float)
+        table = expected.wald_test_terms(scalar=True).table.astype(float)
+        assert list(found.index) == list(table.index)
+        assert list(found.columns) == list(table.columns)
+        close(found.drop(columns="pvalue"), table.drop(columns="pvalue"))
+        close(found["pvalue"], table["pvalue"], 1e-6)
+
+
+def same_test(actual, expected):
+    assert type(actual) is type(expected)
+    assert actual.distribution == expected.distribution
+    close(actual.statistic, expected.statistic)
+    close(actual.pvalue, expected.pvalue, 1e-6)
+    if expected.effect is not None:
+        close(actual.effect, expected.effect)
+        close(actual.sd, expected.sd)
+        close(actual.conf_int(), expected.conf_int(), 1e-7)
+        close(actual.summary_frame(), expected.summary_frame(), 1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["parzen", "quadratic-spectral"])
+def test_other_kernels_equal_a_loop_over_the_weights_of_arch(kernel):
+    formula, load, *_ = CASES["macro"]
+    frame = load()
+    ours = ne.NeuralRegression.from_formula(formula, frame, hidden=())
+    actual = ours.fit(cov_type="HAC", cov_kwds={"maxlags": 5, "kernel": kernel})
+    # arch divides the lag by the bandwidth and, but for the quadratic-spectral kernel, one
+    width, theirs = (5, Parzen) if kernel == "parzen" else (6, QuadraticSpectral)
+    weights = theirs(np.zeros((len(frame), 1)), bandwidth=width).kernel_weights
+    expected = smf.ols(formula, frame).fit(
+        cov_type="HAC", cov_kwds={"maxlags": len(weights) - 1, "kernel": lambda lags: weights}
+    )
+    close(actual.bse, expected.bse)
+    # the classical model beside the network has the same errors
+    close(actual.baseline.bse, expected.bse)
+    close(actual.baseline.pvalues, expected.pvalues, 1e-7)
+
+
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        ("HAC", {"maxlags": "andrews"}),
+        ("HAC", {"maxlags": "newey-west", "kernel": "quadratic-spectral"}),
+        ("opg", {}),
+        ("cluster-crv3", {"groups": "year"}),
+        ("cluster", {"groups": ["year", "quarter_number"]}),
+        ("bootstrap", {"draws": 20, "rng": 4}),
+        ("bootstrap", {"kind": "wild", "draws": 20, "groups": "year"}),
+    ],
+)
+def test_the_classical_model_has_the_same_covariance(kind, options, tmp_path):
+    formula, load, *_ = CASES["macro"]
+    ours = ne.NeuralRegression.from_formula(formula, load(), hidden=(), weights="survey_weight")
+    fit = ours.fit(cov_type=kind, cov_kwds=options)
+    close(fit.bse, fit.baseline.bse, 1e-7)
+    close(fit.pvalues, fit.baseline.pvalues, 1e-5)
+    fit.save(tmp_path / "fit.nnecon")
+    close(ne.load(tmp_path / "fit.nnecon").bse, fit.bse)
+
+
+def test_order_of_rows_does_not_matter_where_groups_and_time_are_given():
+    formula, load, *_ = CASES["grunfeld"]
+    frame = load()
+    shuffled = frame.sample(frac=1.0, random_state=0)
+    for kind, options in [
+        ("hac-panel", {"groups": "firm", "time": "year", "maxlags": 2}),
+        ("hac-groupsum", {"time": "year", "maxlags": 2}),
+        ("cluster", {"groups": ["firm", "year"]}),
+    ]:
+        fits = [
+            ne.NeuralRegression.from_formula(formula, rows, hidden=()).fit(
+                cov_type=kind, cov_kwds=options
+            )
+            for rows in (frame, shuffled)
+        ]
+        close(fits[0].bse, fits[1].bse)
+        close(fits[1].baseline.bse, fits[0].bse)
+        assert fits[0].covariance.df_resid == fits[1].covariance.df_resid == 10.0
+
+
+def test_labels_may_be_columns_frames_lists_and_periods():
+    formula, load, *_ = CASES["grunfeld"]
+    frame = load()
+    frame["period"] = pd.PeriodIndex(frame["year"].astype(str), freq="Y")
+    frame["name"] = "firm " + frame["firm"].astype(str)
+    fit = ne.NeuralRegression.from_formula(formula, frame, hidden=()).fit()
+    two = [
+        ["name", "period"],
+        frame[["firm", "year"]],
+        [frame["firm"], frame["year"].to_numpy()],
+        frame[["firm", "year"]].to_numpy(),
+    ]
+    errors = [fit.with_cov("cluster", groups=labels).bse for labels in two]
+    for other in errors[1:]:
+        close(other, errors[0])
+    panels = [fit.with_cov("hac-panel", groups=g, maxlags=1).bse for g in ("name", frame["firm"])]
+    close(*panels)
+    close(
+        fit.with_cov("hac-groupsum", time="period", maxlags=1).bse,
+        fit.with_cov("hac-groupsum", time="year", maxlags=1).bse,
+    )
+    with pytest.raises(DataError, match="unknown column 'quarter'"):
+        fit.with_cov("hac-groupsum", time="quarter")
+    with pytest.raises(SpecificationError, match="same groups and time"):
+        fit.with_cov("hac-panel", groups="firm", time=np.ones(len(frame))).bse  # noqa: B018
+    with pytest.raises(SpecificationError, match="not identified"):
+        firms = ne.NeuralRegression.from_formula("invest ~ value + C(name)", frame, hidden=())
+        firms.fit(cov_type="cluster-crv3", groups="name").bse  # noqa: B018
+
+
+def test_an_indefinite_two_way_covariance_is_repaired_and_says_so():
+    frame = statecrime()
+    groups = np.column_stack([frame["region"], np.arange(len(frame)) // 6])
+    formula = CASES["statecrime"][0]
+    model = ne.NeuralRegression.from_formula(
+        formula, frame, hidden=(), weights=frame["survey_weight"]
+    )
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+    assert "negative eigenvalues were set to zero" in fit.cov_kwds["description"]
+    theirs = smf.wls(formula, frame, weights=frame["survey_weight"])
+    expected = theirs.fit(cov_type="cluster", cov_kwds={"groups": groups})
+    eigenvalues = np.linalg.eigvalsh(expected.cov_params())
+    assert eigenvalues[0] < 0
+    more = fit.cov_params() - expected.cov_params()
+    assert np.linalg.eigvalsh(more)[0] > -1e-10 * eigenvalues[-1]
+    assert (fit.bse >= expected.bse).all() and (fit.bse > expected.bse).any()
+    np.testing.assert_allclose(fit.bse, expected.bse, rtol=0.03)
