@@ -100,7 +100,7 @@ class Estimated(Immutable):
         >>> model = ne.NeuralRegression.from_formula("growth ~ lag(growth, 1)", macro, hidden=())
         >>> results = model.fit().with_cov("HAC", maxlags="andrews", kernel="parzen")
         >>> results.cov_kwds["description"]
-        'HAC (robust to unequal variances and autocorrelation), parzen, bandwidth 5.49 (andrews)'
+        'HAC (robust to unequal variances and autocorrelation), parzen, bandwidth 5.62 (andrews)'
         """
         options = self.model.cov_options(cov_type, cov_kwds)
         return type(self)(self.model, self.estimate, CovarianceSpec(cov_type, options, use_t))

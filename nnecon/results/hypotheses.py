@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.formula import linear_constraints
-from nnecon.data.variables import columns_by_term
+from nnecon.data.terms import columns_by_term
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.contrasts import Gaussian, Term, TermTests, wald_test_terms
 from nnecon.inference.contrasts import t_test as contrast_t_test
@@ -54,7 +54,7 @@ class HypothesisTests(Uncertainty):
         ...     "growth ~ lag(growth, 1) + lag(infl, 1)", macro, hidden=()
         ... ).fit()
         >>> results.t_test("lag(growth, 1) = 0.5").pvalue.round(3).item()
-        0.011
+        0.023
         """
         null = linear_constraints(r_matrix, self._param_names)
         return contrast_t_test(self._estimates(), null, use_t)
