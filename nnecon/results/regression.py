@@ -204,36 +204,26 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics):
     def plot_effect(
         self,
         x: str,
-        grid: Sequence[float] | int = 50,
+        grid: Sequence[float] | int | None = None,
         alpha: float = 0.05,
+        kind: str = "pdp",
+        simultaneous: bool = False,
         **options: Any,
     ) -> Any:
-        """Mean of the dependent variable along one regressor, with its pointwise band.
+        """How the mean of the dependent variable depends on one regressor, with bands.
 
         Parameters
         ----------
-        x, grid, alpha
+        x, grid, alpha, kind, simultaneous
             As in :meth:`effect_curve`.
         **options
             As in :func:`nnecon.report.plots.plot_effect`: labels with units, title.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
-        curve = self.effect_curve(x, grid, alpha)
-        frame = curve.frame
-        return plots.plot_effect(
-            frame.index.to_numpy(),
-            frame["mean"].to_numpy(),
-            frame["mean_ci_lower"].to_numpy(),
-            frame["mean_ci_upper"].to_numpy(),
-            rug=curve.observed,
-            baseline=frame["baseline"].to_numpy(),
-            level=curve.level,
-            **{
-                "title": f"Mean of {curve.endog_name} along {curve.regressor}",
-                "xlabel": curve.regressor,
-                "ylabel": f"Mean of {curve.endog_name}",
-                **options,
-            },
-        )
+        return self.effect_curve(x, grid, alpha, kind, simultaneous).plot(**options)
 
     def plot_fit(self, **options: Any) -> Any:
         """Actual and fitted values, with the classical model's.
