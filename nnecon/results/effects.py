@@ -1,6 +1,6 @@
 """Marginal effects, with the face of statsmodels' ``DiscreteMargins``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -178,10 +178,10 @@ class EffectCurve:
     regressor: str
     frame: pd.DataFrame
     level: float
-    observed: np.ndarray
+    observed: np.ndarray = field(repr=False)
     endog_name: str
     kind: str = "pdp"
-    covariance: pd.DataFrame | None = None
+    covariance: pd.DataFrame | None = field(default=None, repr=False)
     critical: float | None = None
     baseline_name: str = "OLS"
 
@@ -198,7 +198,7 @@ class EffectCurve:
         columns = [prefix, f"{prefix}_ci_lower", f"{prefix}_ci_upper"]
         ylabel, title = {
             "pdp": (f"Mean of {self.endog_name}", "Mean of {} along {}"),
-            "ale": (f"Change of {self.endog_name} from its average", "Local effects on {} of {}"),
+            "ale": (f"Accumulated local effect on {self.endog_name}", "Change of {} with {}"),
             "derivative": (
                 f"Derivative of {self.endog_name} by {self.regressor}",
                 "Derivative of {} along {}",
