@@ -5,10 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nnecon.inference.fitted_mean import FittedMean, LinearMean
 from nnecon.results.base import Results
 from nnecon.results.effect_curves import curve
+from nnecon.results.effect_surfaces import EffectSurface, strengths, surface
 from nnecon.results.effects import EffectCurve, MarginalEffects
 from nnecon.results.margins import margins
 from nnecon.results.probe import Probe
@@ -136,3 +138,56 @@ class PartialEffects(Results):
             An unknown regressor or kind, or a grid that makes no sense.
         """
         return curve(self._probe, x, kind, grid, alpha, simultaneous, rng)
+
+    def effect_surface(
+        self,
+        x1: str,
+        x2: str,
+        grid: int | tuple[Sequence[float] | int | None, Sequence[float] | int | None] | None = None,
+        alpha: float = 0.05,
+    ) -> EffectSurface:
+        r"""Mean of the dependent variable along two regressors, and what of it is interaction.
+
+        The mean is that of all rows with both regressors set, others as observed. The interaction
+        is :math:`F_{12}(a, b) - F_1(a) - F_2(b) + \bar F`: zero everywhere in a model in which the
+        two effects add up.
+
+        Parameters
+        ----------
+        x1, x2 : str
+            Two regressors, as in :meth:`effect_curve`.
+        grid : int or tuple, optional
+            Points a side (15 by default), or a tuple of two numbers or lists of values.
+        alpha : float
+            One less the level of the pointwise intervals.
+
+        Returns
+        -------
+        EffectSurface
+        """
+        return surface(self._probe, x1, x2, grid, alpha)
+
+    def interaction_strength(
+        self, *names: str, n_points: int = 200, rng: int | np.random.Generator = 0
+    ) -> pd.DataFrame:
+        r"""How much pairs of variables interact: H statistics of Friedman and Popescu (2008).
+
+        Parameters
+        ----------
+        *names : str
+            One variable for its pairs with all others, two for that pair; all pairs by default.
+        n_points : int
+            Rows at which, and over which, partial dependence is computed; a random part of a
+            larger sample. The work grows with its square.
+        rng : int or numpy.random.Generator
+            Seed of the part.
+
+        Returns
+        -------
+        DataFrame
+            By pair: ``H2``, the share of the variance of the joint effect that the sum of the two
+            single effects leaves unexplained, and ``sd``, the standard deviation of the
+            interaction in units of the dependent variable. ``H2`` is large, and means little,
+            where neither variable has much of an effect: look at ``sd`` first.
+        """
+        return strengths(self._probe, names, n_points, rng)

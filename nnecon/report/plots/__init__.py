@@ -16,6 +16,7 @@ from nnecon.report.plots.scores import plot_comparison
 from nnecon.report.plots.selection import plot_selection
 from nnecon.report.plots.series import plot_fit, plot_residuals
 from nnecon.report.plots.style import save_pdf, save_png, to_svg
+from nnecon.report.plots.surfaces import plot_surface
 
 __all__ = [
     "plot_comparison",
@@ -29,6 +30,7 @@ __all__ = [
     "plot_relative_accuracy",
     "plot_residuals",
     "plot_selection",
+    "plot_surface",
     "save_pdf",
     "save_png",
     "to_svg",
