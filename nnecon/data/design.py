@@ -16,7 +16,7 @@ import pandas as pd
 from nnecon.data.array_design import ArraySource
 from nnecon.data.formula_design import FormulaSource
 from nnecon.data.frames import as_frame
-from nnecon.data.moving_rows import MovingRows
+from nnecon.data.moving_rows import FormulaRows, MovingRows
 from nnecon.data.names import caller_namespace
 from nnecon.data.regressors import Regressor
 from nnecon.data.sample import Sample, align_values
@@ -250,7 +250,7 @@ class Design:
         found = self.regressor(regressor)
         if found.kind == "category":
             raise SpecificationError(f"{found.name!r} is a category; use contrast()")
-        return self._source.moving_rows(new).direction(found)
+        return self.moving_rows(new).direction(found)
 
     def contrast(
         self, regressor: Regressor | str, new: Any = None
@@ -264,7 +264,7 @@ class Design:
         found = self.regressor(regressor)
         if found.kind != "category":
             raise SpecificationError(f"{found.name!r} is continuous; use direction()")
-        return self._source.moving_rows(new).contrast(found)
+        return self.moving_rows(new).contrast(found)
 
     def partial_grid(self, regressor: Regressor | str, grid: Sequence[Any]) -> Iterator[np.ndarray]:
         """Design matrix of the sample with the regressor set to each grid value in turn.
@@ -299,7 +299,11 @@ class Design:
         >>> design.moving_rows().set({"x": 5.0}).exog[0]
         array([ 1.,  5., 25.])
         """
-        return self._source.moving_rows(new)
+        source = self._source
+        if isinstance(source, FormulaSource):
+            values, inputs, index = source._at(new)
+            return FormulaRows(source.matrix, source.places, inputs, values, index)
+        return source.moving_rows(new)
 
     def mover(self, name: str) -> Regressor:
         """What moves with a name: a regressor, or any level of the category so named."""

@@ -44,6 +44,9 @@ class MovingRows(Protocol):
     def value(self, regressor: Regressor) -> np.ndarray:
         """Values of a continuous regressor, shape (m,)."""
 
+    def raw(self, variable: str) -> np.ndarray:
+        """Values of a variable, shape (m,); labels of a category."""
+
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the design with respect to a continuous regressor, shape (m, p)."""
 
@@ -217,6 +220,10 @@ class FormulaRows:
             return self.values[place.factors[0]][:, 0]
         return np.asarray(self.inputs[place.source], dtype=float)
 
+    def raw(self, variable: str) -> np.ndarray:
+        """Values of a variable, shape (m,); labels of a category."""
+        return np.asarray(self.inputs[self.sources[variable]])
+
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the design with respect to a continuous regressor, shape (m, p)."""
         place = self.places[regressor.name]
@@ -277,6 +284,10 @@ class ArrayRows:
     def value(self, regressor: Regressor) -> np.ndarray:
         """Values of a column, shape (m,)."""
         return self.exog[:, self._column(regressor)]
+
+    def raw(self, variable: str) -> np.ndarray:
+        """Values of a column, shape (m,)."""
+        return self.exog[:, self._column(variable)]
 
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the columns with respect to one of them, shape (m, p)."""

@@ -37,8 +37,8 @@ def sup_t(
     Points that move together need no more than one point does, independent ones more:
 
     >>> rng = np.random.default_rng(0)
-    >>> round(sup_t(np.ones((9, 9)), 0.05, rng), 1), round(sup_t(np.eye(9), 0.05, rng), 1)
-    (2.0, 2.8)
+    >>> sup_t(np.ones((9, 9)), 0.05, rng) < 2.0 < 2.7 < sup_t(np.eye(9), 0.05, rng)
+    True
     """
     variance = np.diag(covariance)
     kept = variance > 1e-14 * variance.max(initial=0.0)

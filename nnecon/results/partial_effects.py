@@ -14,6 +14,7 @@ from nnecon.results.effect_surfaces import EffectSurface, strengths, surface
 from nnecon.results.effects import EffectCurve, MarginalEffects
 from nnecon.results.margins import margins
 from nnecon.results.probe import Probe
+from nnecon.results.shapley import ShapleyValues, shapley
 
 
 class PartialEffects(Results):
@@ -191,3 +192,39 @@ class PartialEffects(Results):
             where neither variable has much of an effect: look at ``sd`` first.
         """
         return strengths(self._probe, names, n_points, rng)
+
+    def shapley(
+        self,
+        rows: Any = None,
+        *,
+        background: int = 100,
+        n_permutations: int | None = None,
+        errors: bool = False,
+        rng: int | np.random.Generator = 0,
+    ) -> ShapleyValues:
+        r"""Shapley values: what each variable contributes to predictions.
+
+        A prediction less the mean prediction is shared out among the columns and lags that the
+        formula reads; what is made from one of them (interactions, polynomials, dummies) goes with
+        it. Variables are set one set after the other, others are as in background rows of the
+        sample (the interventional kind). This describes the estimated function, not causes.
+
+        Parameters
+        ----------
+        rows : DataFrame or array_like, optional
+            Rows to explain, as in :meth:`predict`; the sample by default.
+        background : int
+            Rows of the sample, at random, that stand for "not knowing" a variable.
+        n_permutations : int, optional
+            Sample so many orders of the variables instead of going through all sets; needed beyond
+            12 variables. ``se`` is then the standard error of sampling.
+        errors : bool
+            Compute standard errors by the delta method; one more pass over all sets a row.
+        rng : int or numpy.random.Generator
+            Seed of background and orders.
+
+        Returns
+        -------
+        ShapleyValues
+        """
+        return shapley(self._probe, rows, background, n_permutations, errors, rng)
