@@ -91,8 +91,7 @@ class Matrix:
         Parameters
         ----------
         values : sequence of ndarray
-            One a factor: numerical (m, width) float, categorical (m,) codes of levels, or (m,
-            levels) shares of them.
+            One a factor: numerical (m, width) float, categorical (m,) codes of levels.
         m : int
             Rows.
 
@@ -140,8 +139,7 @@ class Matrix:
 def _share(piece: Piece, values: Sequence[np.ndarray]) -> np.ndarray:
     if piece.contrast is None:
         return values[piece.factor][:, piece.column]
-    codes = values[piece.factor]
-    return codes @ piece.contrast if codes.ndim == 2 else piece.contrast[codes]
+    return piece.contrast[values[piece.factor]]
 
 
 def categorical_labels(value: Any) -> np.ndarray:

@@ -299,7 +299,7 @@ def _point(objective: Objective, params: np.ndarray, alpha: float, weights: np.n
     kept = ~ours if classical else np.ones(len(d), dtype=bool)
     ridge = np.zeros(fixed) if classical else n * alpha * d
     curved = n * bending[np.ix_(kept, kept)]
-    hessian = _hessian(np.sqrt(n) * jacobian[:, kept], ridge, curved)
+    hessian = penalised_hessian(np.sqrt(n) * jacobian[:, kept], ridge, curved)
     value -= hessian.half_log_det
     gamma = len(ridge) - float(ridge @ np.diag(hessian.inverse))
     if not classical:
@@ -308,14 +308,23 @@ def _point(objective: Objective, params: np.ndarray, alpha: float, weights: np.n
     return _Point(value, gamma, variance, hessian.exact, 2.0 * n * loss)
 
 
-class _Hessian(NamedTuple):
+class PenalisedHessian(NamedTuple):
+    """A matrix (k, k), a root (k, k) of its inverse, half its log determinant, and which it is."""
+
     matrix: np.ndarray
-    inverse: np.ndarray
+    root: np.ndarray
     half_log_det: float
     exact: bool
 
+    @property
+    def inverse(self) -> np.ndarray:
+        """The inverse, shape (k, k)."""
+        return self.root @ self.root.T
 
-def _hessian(jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray) -> _Hessian:
+
+def penalised_hessian(
+    jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray
+) -> PenalisedHessian:
     """Penalised Hessian: exact where it is safely positive definite, Gauss-Newton otherwise.
 
     From singular values of the Jacobian stacked on the root of the penalty, with columns of equal
@@ -323,7 +332,7 @@ def _hessian(jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray) -> _He
     """
     if not len(ridge):
         # a classical model without coefficients is noise alone
-        return _Hessian(np.zeros((0, 0)), np.zeros((0, 0)), 0.0, True)
+        return PenalisedHessian(np.zeros((0, 0)), np.zeros((0, 0)), 0.0, True)
     stacked = np.concatenate([jacobian, np.diag(np.sqrt(ridge))])
     scale = np.linalg.norm(stacked, axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
@@ -331,15 +340,15 @@ def _hessian(jacobian: np.ndarray, ridge: np.ndarray, curved: np.ndarray) -> _He
     _, values, vectors = np.linalg.svd(triangle, full_matrices=False)
     if values[-1] <= 1e-13 * values[0]:
         raise SpecificationError(
-            "alpha='evidence': the data do not identify the parameters without penalty; leave "
-            "out columns that others add up to."
+            "the posterior is not proper: the data do not identify the parameters without penalty; "
+            "leave out columns that others add up to, or give a positive alpha."
         )
     root = (vectors / values[:, None] / scale).T
     half = float(np.log(values).sum() + np.log(scale).sum())
     matrix = stacked.T @ stacked
     spread, turned = np.linalg.eigh(np.eye(len(values)) + root.T @ curved @ root)
     if spread[0] <= DEFINITE:
-        return _Hessian(matrix, root @ root.T, half, False)
+        return PenalisedHessian(matrix, root, half, False)
     root = root @ (turned / np.sqrt(spread))
     half += 0.5 * float(np.log(spread).sum())
-    return _Hessian(matrix + curved, root @ root.T, half, True)
+    return PenalisedHessian(matrix + curved, root, half, True)

@@ -105,7 +105,8 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
         chosen, log_evidence = found.alpha_max, found.log_evidence
     cv = None
     if scores is not None:
-        cv = scores.cross_validation(job, ladder, int(np.flatnonzero(ladder == chosen)[0]))
+        place = int(np.flatnonzero(ladder == chosen)[0])
+        cv = scores.cross_validation(job, ladder, place, fold_params[:, place])
     described = _describe(job, solutions, jumps, scores, alpha_min, alpha_1se)
     described = replace(described, starts=_starts(competition), log_evidence=log_evidence)
     return Traced(solutions, described, cv, chosen)
@@ -231,8 +232,10 @@ class _Scores:
             classical.append(reference)
         return cls(np.array(network), np.array(baseline), own, classical)
 
-    def cross_validation(self, job: Job, ladder: np.ndarray, chosen: int) -> CrossValidation:
-        """As the user sees it."""
+    def cross_validation(
+        self, job: Job, ladder: np.ndarray, chosen: int, params: np.ndarray
+    ) -> CrossValidation:
+        """As the user sees it, with the folds' parameters (f, k) at the chosen penalty."""
         assert job.folds is not None
         sample, tests = job.design.sample, job.folds.test
         rows = np.concatenate(tests)
@@ -246,7 +249,7 @@ class _Scores:
             index=sample.index[rows],
         )
         return CrossValidation(
-            ladder, self.network, self.baseline, tests, job.folds.description, frame
+            ladder, self.network, self.baseline, tests, job.folds.description, frame, params
         )
 
 

@@ -140,7 +140,8 @@ def path_from_state(
 def cv_state(cv: CrossValidation) -> dict[str, np.ndarray]:
     """A cross-validation as arrays."""
     frame = cv.predictions
-    return {
+    held = {} if cv.params is None else {"params": cv.params}
+    return held | {
         "alphas": cv.alphas,
         "scores": cv.scores,
         "baseline_scores": cv.baseline_scores,
@@ -162,4 +163,5 @@ def cv_from_state(
         tuple(rows[fold == number] for number in np.unique(fold)),
         description,
         pd.DataFrame({name: arrays[name] for name in columns}, index=index[rows]),
+        arrays.get("params"),
     )

@@ -16,12 +16,17 @@ def distribution(use_t: bool, df_resid: float):
 
 def half_width(alpha: float, use_t: bool, df_resid: float) -> float:
     """Standard errors on either side of an interval with level ``1 - alpha``."""
+    return float(distribution(use_t, df_resid).ppf(1.0 - check_level(alpha) / 2.0))
+
+
+def check_level(alpha: float) -> float:
+    """Refuse what is not one less the level of an interval."""
     if not (isinstance(alpha, Real) and 0.0 < alpha < 1.0):
         raise SpecificationError(
             f"alpha={alpha!r}: give one less the level of the intervals, a number between 0 and 1; "
             "0.05 stands for 95%."
         )
-    return float(distribution(use_t, df_resid).ppf(1.0 - alpha / 2.0))
+    return float(alpha)
 
 
 def coefficient_table(

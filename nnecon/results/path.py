@@ -136,6 +136,8 @@ class CrossValidation:
     predictions : DataFrame
         One row an observation left out: ``fold``, ``actual``, ``network`` at the chosen penalty
         and ``baseline``.
+    params : ndarray of shape (f, k), optional
+        Each fold's estimate at the chosen penalty, in standardised coordinates.
     """
 
     alphas: np.ndarray
@@ -144,6 +146,7 @@ class CrossValidation:
     folds: tuple[np.ndarray, ...]
     description: str
     predictions: pd.DataFrame
+    params: np.ndarray | None = None
 
     @property
     def mean(self) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Results of a neural regression on a stream: sums over the rows, and no rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,13 +136,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
         """Not kept: an error that says what to do instead."""
         self._needs_rows("fittedvalues")
 
-    def get_margeff(self, at: Any = "overall", method: str = "dydx", *args: Any, **options: Any):
-        """Average partial effects; other points and elasticities are not available on streams."""
-        if at != "overall" or method != "dydx" or args or options:
-            self._needs_rows("get_margeff() at other points, or of elasticities and steps,")
-        return self._margeff
-
-    def effect_curve(self, x: str, *args: Any, **options: Any) -> Any:
+    def effect_curve(self, x: str, grid: Sequence[float] | int = 50, alpha: float = 0.05) -> Any:
         """Not available on streams: an error that says what to do instead."""
         self._needs_rows("effect_curve")
 
@@ -261,7 +255,9 @@ class StreamedRegressionResults(NeuralRegressionResults):
             values = fitted_rows(network, self.solution.params, rows)
             yield pd.Series(scaling.restore(values), index=index)
 
-    def get_prediction(self, exog: Any = None, weights: Any = None) -> PredictionResults:
+    def get_prediction(
+        self, exog: Any = None, weights: Any = None, interval: str = "delta", **options: Any
+    ) -> PredictionResults:
         """Predicted means of new rows with delta-method errors and intervals.
 
         Parameters
@@ -271,7 +267,11 @@ class StreamedRegressionResults(NeuralRegressionResults):
         weights : array_like, optional
             Weights of the new rows: the variance of an observation is ``scale / weights``. One by
             default.
+        interval : {"delta"}
+            The others repeat the estimate, or need the residuals of all rows.
         """
+        if interval != "delta" or options:
+            self._needs_rows(f"interval={interval!r} with {', '.join(options) or 'its defaults'}")
         matrix, scaling = self.covariance.matrix, self.estimate.scaling
         means, errors, labels = [], [], []
         for rows, index in self._exog_parts(exog):
@@ -345,16 +345,11 @@ class StreamedRegressionResults(NeuralRegressionResults):
     def _margeff(self) -> MarginalEffects:
         effects, (_, gradient, moves) = self.average_effects(), self._effect_sums
         names = list(effects.index)
-        classical = delta_variance(moves, np.asarray(self.baseline.cov_params()))
-        baseline = {
-            "effect": moves @ self.baseline.params.to_numpy(),
-            "se": np.sqrt(classical),
-        }
         return MarginalEffects(
             effects,
             pd.Series(np.sqrt(delta_variance(gradient, self.covariance.matrix)), index=names),
             gradient,
-            pd.DataFrame(baseline, index=names),
+            self._classical_effects(moves, names),
             self.use_t,
             self.covariance.df_resid,
             self.covariance.description,
