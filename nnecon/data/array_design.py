@@ -1,6 +1,6 @@
 """A design that comes from arrays, series or frames, without a formula."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from nnecon.data.formula_design import describe_values
 from nnecon.data.frames import check_finite, clean_column
+from nnecon.data.moving_rows import ArrayRows
 from nnecon.data.regressors import Regressor
 from nnecon.data.sample import (
     Sample,
@@ -163,24 +164,11 @@ class ArraySource:
                 )
         return x, index
 
-    def direction(self, regressor: Regressor, new: Any) -> np.ndarray:
-        """Derivative of the columns with respect to one of them."""
+    def moving_rows(self, new: Any = None) -> ArrayRows:
+        """Rows that can be moved, of the sample or new ones."""
         x, _ = self.exog_for(new)
-        out = np.zeros_like(x)
-        out[:, self._column(regressor)] = 1.0
-        return out
-
-    def contrast(self, regressor: Regressor, new: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Arrays hold no categories."""
-        raise DataError(f"{regressor.name!r} is no category; use direction()")
-
-    def partial_grid(self, regressor: Regressor, grid: Sequence[Any]) -> Iterator[np.ndarray]:
-        """Regressors of the sample with one of them set to each grid value in turn."""
-        j = self._column(regressor)
-        for point in grid:
-            moved = self.sample.exog.copy()
-            moved[:, j] = float(point)
-            yield moved
+        movable = tuple(regressor.name for regressor in self.regressors)
+        return ArrayRows(x, self.sample.exog_names, movable)
 
     def observed(self, regressor: Regressor) -> np.ndarray:
         """Values of a regressor in the sample."""

@@ -16,6 +16,7 @@ import pandas as pd
 from nnecon.data.array_design import ArraySource
 from nnecon.data.formula_design import FormulaSource
 from nnecon.data.frames import as_frame
+from nnecon.data.moving_rows import FormulaRows, MovingRows
 from nnecon.data.names import caller_namespace
 from nnecon.data.regressors import Regressor
 from nnecon.data.sample import Sample, align_values
@@ -249,7 +250,7 @@ class Design:
         found = self.regressor(regressor)
         if found.kind == "category":
             raise SpecificationError(f"{found.name!r} is a category; use contrast()")
-        return self._source.direction(found, new)
+        return self.moving_rows(new).direction(found)
 
     def contrast(
         self, regressor: Regressor | str, new: Any = None
@@ -263,7 +264,7 @@ class Design:
         found = self.regressor(regressor)
         if found.kind != "category":
             raise SpecificationError(f"{found.name!r} is continuous; use direction()")
-        return self._source.contrast(found, new)
+        return self.moving_rows(new).contrast(found)
 
     def partial_grid(self, regressor: Regressor | str, grid: Sequence[Any]) -> Iterator[np.ndarray]:
         """Design matrix of the sample with the regressor set to each grid value in turn.
@@ -279,7 +280,37 @@ class Design:
         ------
         ndarray, shape (n, p)
         """
-        return self._source.partial_grid(self.regressor(regressor), grid)
+        found, rows = self.regressor(regressor), self.moving_rows()
+        for point in grid:
+            yield rows.set({found: point}).exog
+
+    def moving_rows(self, new: Any = None) -> MovingRows:
+        """Rows whose variables can be set, taken from other rows, or differentiated by.
+
+        Parameters
+        ----------
+        new : DataFrame or array_like, optional
+            Which rows; None is the sample.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"y": [1.0, 3.0, 2.0], "x": [1.0, 2.0, 3.0]})
+        >>> design = Design.from_formula("y ~ x + I(x**2)", frame)
+        >>> design.moving_rows().set({"x": 5.0}).exog[0]
+        array([ 1.,  5., 25.])
+        """
+        source = self._source
+        if isinstance(source, FormulaSource):
+            values, inputs, index = source._at(new)
+            return FormulaRows(source.matrix, source.places, inputs, values, index)
+        return source.moving_rows(new)
+
+    def mover(self, name: str) -> Regressor:
+        """What moves with a name: a regressor, or any level of the category so named."""
+        for regressor in self.regressors:
+            if regressor.kind == "category" and name == regressor.variable:
+                return regressor
+        return self.regressor(name)
 
     def levels(self, regressor: Regressor | str) -> tuple[Any, ...]:
         """Levels of a category, the reference among them, in order; empty for a number."""

@@ -91,7 +91,8 @@ class Matrix:
         Parameters
         ----------
         values : sequence of ndarray
-            One a factor: numerical (m, width) float, categorical (m,) codes of levels.
+            One a factor: numerical (m, width) float, categorical (m,) codes of levels, or (m,
+            levels) shares of them.
         m : int
             Rows.
 
@@ -139,7 +140,8 @@ class Matrix:
 def _share(piece: Piece, values: Sequence[np.ndarray]) -> np.ndarray:
     if piece.contrast is None:
         return values[piece.factor][:, piece.column]
-    return piece.contrast[values[piece.factor]]
+    codes = values[piece.factor]
+    return codes @ piece.contrast if codes.ndim == 2 else piece.contrast[codes]
 
 
 def categorical_labels(value: Any) -> np.ndarray:

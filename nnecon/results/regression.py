@@ -1,6 +1,6 @@
 """Results of a neural regression: its summary, charts, report, and tables of other packages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.diagnostics import residual_statistics
 from nnecon.report import plots, tables
 from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
@@ -204,36 +205,40 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics):
     def plot_effect(
         self,
         x: str,
-        grid: Sequence[float] | int = 50,
+        other: str | None = None,
+        *,
+        grid: Any = None,
         alpha: float = 0.05,
+        kind: str = "pdp",
+        simultaneous: bool = False,
         **options: Any,
     ) -> Any:
-        """Mean of the dependent variable along one regressor, with its pointwise band.
+        """How the mean of the dependent variable depends on one regressor, or on two.
 
         Parameters
         ----------
-        x, grid, alpha
-            As in :meth:`effect_curve`.
+        x : str
+            A regressor, or a category by its variable's name.
+        other : str, optional
+            A second one: the chart shows :meth:`effect_surface` then.
+        grid, alpha, kind, simultaneous
+            As in :meth:`effect_curve`; ``grid`` of two regressors as in :meth:`effect_surface`.
         **options
-            As in :func:`nnecon.report.plots.plot_effect`: labels with units, title.
+            As in :func:`nnecon.report.plots.plot_effect` and
+            :func:`nnecon.report.plots.plot_surface`: labels with units, title.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
-        curve = self.effect_curve(x, grid, alpha)
-        frame = curve.frame
-        return plots.plot_effect(
-            frame.index.to_numpy(),
-            frame["mean"].to_numpy(),
-            frame["mean_ci_lower"].to_numpy(),
-            frame["mean_ci_upper"].to_numpy(),
-            rug=curve.observed,
-            baseline=frame["baseline"].to_numpy(),
-            level=curve.level,
-            **{
-                "title": f"Mean of {curve.endog_name} along {curve.regressor}",
-                "xlabel": curve.regressor,
-                "ylabel": f"Mean of {curve.endog_name}",
-                **options,
-            },
-        )
+        if other is None:
+            return self.effect_curve(x, grid, alpha, kind, simultaneous).plot(**options)
+        if kind != "pdp" or simultaneous:
+            raise SpecificationError(
+                "two regressors have partial dependence with pointwise intervals only; leave kind "
+                "and simultaneous out."
+            )
+        return self.effect_surface(x, other, grid, alpha).plot(**options)
 
     def plot_fit(self, **options: Any) -> Any:
         """Actual and fitted values, with the classical model's.

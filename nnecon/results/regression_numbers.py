@@ -1,6 +1,5 @@
 """The numbers of a regression: fit, predictions, effects, comparison with the classical model."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Self
 
@@ -8,26 +7,16 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.variables import columns_by_variable
-from nnecon.estimation.kernels import fitted_many
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
 from nnecon.inference.covariance import automatic_lags
-from nnecon.inference.effects import (
-    average_change,
-    average_level,
-    average_slope,
-    changes_along,
-    delta_variance,
-    slopes_along,
-)
 from nnecon.results.comparison import Comparison
-from nnecon.results.effects import EffectCurve, MarginalEffects
-from nnecon.results.inference_table import half_width
+from nnecon.results.partial_effects import PartialEffects
 from nnecon.results.predictions import Predictions
 from nnecon.results.selection import VariableSelection, variable_selection
 
 
-class RegressionNumbers(Predictions):
+class RegressionNumbers(Predictions, PartialEffects):
     """What a regression has found; :class:`NeuralRegressionResults` shows it."""
 
     # -- fit --------------------------------------------------------------------------------------
@@ -111,67 +100,6 @@ class RegressionNumbers(Predictions):
             linear_part=self.model.specification.linear_part,
         )
 
-    # -- effects ----------------------------------------------------------------------------------
-
-    @cached_property
-    def _margeff(self) -> MarginalEffects:
-        estimate, design = self.estimate, self.model.design
-        scaling, inputs = estimate.scaling, estimate.objective.inputs
-        network, params = self._network, self.solution.params
-        single, members = self.model.network, self._members
-        weights = self._relative_weights / len(self._relative_weights)
-        effects, gradients, classical, by_network = [], [], [], []
-        for regressor in design.regressors:
-            if regressor.kind == "category":
-                level, reference = design.contrast(regressor)
-                rows = scaling.rows(level), scaling.rows(reference)
-                effect, gradient = average_change(network, params, *rows, weights)
-                own = changes_along(single, members, *rows, weights)
-                derivative = level - reference
-            else:
-                derivative = design.direction(regressor)
-                rows = inputs, scaling.directions(derivative)
-                effect, gradient = average_slope(network, params, *rows, weights)
-                own = slopes_along(single, members, *rows, weights)
-            effects.append(effect * scaling.target_scale)
-            gradients.append(gradient * scaling.target_scale)
-            by_network.append(own * scaling.target_scale)
-            classical.append(weights @ derivative)
-        names = [regressor.name for regressor in design.regressors]
-        gradient = np.array(gradients).reshape(len(names), len(params))
-        moves = np.array(classical).reshape(len(names), self.model.exog.shape[1])
-        spread = self._spread(np.array(by_network).reshape(len(names), len(members)).T)
-        error = np.sqrt(delta_variance(gradient, self.covariance.matrix) + spread)
-        return MarginalEffects(
-            pd.Series(effects, index=names, dtype=float),
-            pd.Series(error, index=names),
-            gradient,
-            self._classical_effects(moves, names),
-            self.use_t,
-            self.covariance.df_resid,
-            self.covariance.description,
-            self.model.endog_names,
-            pd.Series(np.sqrt(spread), index=names),
-        )
-
-    def _classical_effects(self, gradient: np.ndarray, names: list[str]) -> pd.DataFrame:
-        """Effects of the classical model, linear in its coefficients, with standard errors."""
-        classical = self.baseline
-        if not names:
-            return pd.DataFrame({"effect": [], "se": []}, dtype=float)
-        variance = delta_variance(gradient, np.asarray(classical.cov_params()))
-        effect = gradient @ classical.params.to_numpy()
-        return pd.DataFrame({"effect": effect, "se": np.sqrt(variance)}, index=names)
-
-    def get_margeff(self) -> MarginalEffects:
-        """Average partial effects, weighted like the observations, with delta-method errors.
-
-        A regressor that enters several columns (interactions, polynomials, splines) has one
-        effect, the total derivative; a category's effect is the mean change from the reference
-        category. The errors of an ensemble include the spread between its networks.
-        """
-        return self._margeff
-
     def best_live(self) -> Self:
         """Results at the penalty of the path with the best network that is not zero.
 
@@ -187,63 +115,7 @@ class RegressionNumbers(Predictions):
             path.params[best], float(path.alphas[best]), self.estimate.facts, self.cov_spec
         )
 
-    def effect_curve(
-        self, x: str, grid: Sequence[float] | int = 50, alpha: float = 0.05
-    ) -> EffectCurve:
-        """Mean of the dependent variable as one regressor moves, the others as observed.
-
-        Parameters
-        ----------
-        x : str
-            A regressor, by its name in :meth:`get_margeff`; for a categorical variable its name.
-        grid : sequence of float or int
-            Values of the regressor, or how many between its 1st and 99th percentile.
-        alpha : float
-            One less the level of the pointwise delta-method band.
-        """
-        design, estimate = self.model.design, self.estimate
-        network, scaling = self._network, estimate.scaling
-        weights = self._relative_weights / len(self._relative_weights)
-        coefficients = self.baseline.params.to_numpy()
-        levels = [r for r in design.regressors if r.kind == "category" and r.variable == x]
-        regressor = levels[0] if levels else design.regressor(x)
-        observed = design.observed(regressor)
-        if regressor.kind == "category":
-            points = np.array(design.levels(regressor))
-        elif isinstance(grid, int):
-            points = np.linspace(np.quantile(observed, 0.01), np.quantile(observed, 0.99), grid)
-        else:
-            points = np.asarray(grid, dtype=float)
-        values, gradients, classical, by_network = [], [], [], []
-        for exog in design.partial_grid(regressor, points):
-            rows = scaling.rows(exog)
-            value, gradient = average_level(network, self.solution.params, rows, weights)
-            by_network.append(fitted_many(self.model.network, self._members, rows) @ weights)
-            values.append(scaling.restore(np.array(value)))
-            gradients.append(gradient * scaling.target_scale)
-            classical.append(weights @ exog @ coefficients)
-        spread = self._spread(np.array(by_network).T) * scaling.target_scale**2
-        error = np.sqrt(delta_variance(np.array(gradients), self.covariance.matrix) + spread)
-        width = half_width(alpha, self.use_t, self.covariance.df_resid) * error
-        mean = np.array(values)
-        name = regressor.variable if regressor.kind == "category" else regressor.name
-        frame = pd.DataFrame(
-            {
-                "mean": mean,
-                "mean_se": error,
-                "mean_ci_lower": mean - width,
-                "mean_ci_upper": mean + width,
-                "baseline": classical,
-            },
-            index=pd.Index(points, name=name),
-        )
-        return EffectCurve(name, frame, 1 - alpha, observed, self.model.endog_names)
-
     # -- comparison and diagnostics ---------------------------------------------------------------
-
-    @property
-    def _baseline_name(self) -> str:
-        return type(self.baseline.model).__name__
 
     def compare(self) -> Comparison:
         """Network and classical model side by side, in the sample and on rows left out."""

@@ -1,6 +1,6 @@
 """Results of a neural regression on a stream: sums over the rows, and no rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,7 +136,13 @@ class StreamedRegressionResults(NeuralRegressionResults):
         """Not kept: an error that says what to do instead."""
         self._needs_rows("fittedvalues")
 
-    def effect_curve(self, x: str, grid: Sequence[float] | int = 50, alpha: float = 0.05) -> Any:
+    def get_margeff(self, at: Any = "overall", method: str = "dydx", *args: Any, **options: Any):
+        """Average partial effects; other points and elasticities are not available on streams."""
+        if at != "overall" or method != "dydx" or args or options:
+            self._needs_rows("get_margeff() at other points, or of elasticities and steps,")
+        return self._margeff
+
+    def effect_curve(self, x: str, *args: Any, **options: Any) -> Any:
         """Not available on streams: an error that says what to do instead."""
         self._needs_rows("effect_curve")
 
@@ -345,11 +351,16 @@ class StreamedRegressionResults(NeuralRegressionResults):
     def _margeff(self) -> MarginalEffects:
         effects, (_, gradient, moves) = self.average_effects(), self._effect_sums
         names = list(effects.index)
+        classical = delta_variance(moves, np.asarray(self.baseline.cov_params()))
+        baseline = {
+            "effect": moves @ self.baseline.params.to_numpy(),
+            "se": np.sqrt(classical),
+        }
         return MarginalEffects(
             effects,
             pd.Series(np.sqrt(delta_variance(gradient, self.covariance.matrix)), index=names),
             gradient,
-            self._classical_effects(moves, names),
+            pd.DataFrame(baseline, index=names),
             self.use_t,
             self.covariance.df_resid,
             self.covariance.description,

@@ -365,7 +365,7 @@ def test_partial_grid_and_observed():
     np.testing.assert_allclose(pages[1], expected, rtol=1e-14)
     (page,) = design.partial_grid("g[T.b]", ["c"])
     np.testing.assert_array_equal(page, design.exog_for(frame.assign(g="c"))[0])
-    with pytest.raises(ValueError, match=r"keep the grid inside"):
+    with pytest.raises(ValueError, match=r"keep the values inside"):
         list(design.partial_grid("x", [100.0]))
     with pytest.raises(ValueError, match=r"'q' is no level of 'g'"):
         list(design.partial_grid("g[T.b]", ["q"]))

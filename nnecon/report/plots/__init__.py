@@ -5,6 +5,7 @@ drawn. No chart touches pyplot or the user's rcParams: to have a window or a not
 pass a figure of your own (``fig=plt.figure()``) or an axes (``ax=``), or save the one returned.
 """
 
+from nnecon.report.plots.attributions import plot_importance, plot_shapley
 from nnecon.report.plots.backtests import (
     plot_forecasts,
     plot_loss_differences,
@@ -16,6 +17,7 @@ from nnecon.report.plots.scores import plot_comparison
 from nnecon.report.plots.selection import plot_selection
 from nnecon.report.plots.series import plot_fit, plot_residuals
 from nnecon.report.plots.style import save_pdf, save_png, to_svg
+from nnecon.report.plots.surfaces import plot_surface
 
 __all__ = [
     "plot_comparison",
@@ -23,12 +25,15 @@ __all__ = [
     "plot_effect",
     "plot_fit",
     "plot_forecasts",
+    "plot_importance",
     "plot_loss_differences",
     "plot_margins",
     "plot_path",
     "plot_relative_accuracy",
     "plot_residuals",
     "plot_selection",
+    "plot_shapley",
+    "plot_surface",
     "save_pdf",
     "save_png",
     "to_svg",

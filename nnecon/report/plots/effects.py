@@ -33,6 +33,8 @@ def plot_effect(
     *,
     rug: np.ndarray | None = None,
     baseline: np.ndarray | None = None,
+    band: np.ndarray | None = None,
+    zero: bool = False,
     xlabel: str = "",
     ylabel: str = "",
     title: str | None = None,
@@ -42,7 +44,7 @@ def plot_effect(
     ax: "Axes | None" = None,
     fig: "Figure | None" = None,
 ) -> "Figure":
-    """Draw the average prediction as one regressor moves and the others stay as observed.
+    """Draw how the mean depends on one regressor: average prediction, local effect or derivative.
 
     Parameters
     ----------
@@ -54,6 +56,10 @@ def plot_effect(
         Values observed in the sample: a tick each on the axis, or counts under the categories.
     baseline : array, shape (g,), optional
         Average prediction of the classical model.
+    band : array, shape (2, g), optional
+        Lower and upper limit of a band for the whole curve.
+    zero : bool
+        Draw a line at zero, for derivatives and effects.
     xlabel, ylabel : str
         The regressor and the dependent variable, with their units.
     title : str, optional
@@ -80,12 +86,22 @@ def plot_effect(
     'Inflation (percent a year)'
     """
     same_length(x=x, mean=mean, lower=lower, upper=upper, baseline=baseline)
+    if band is not None:
+        same_length(x=x, band=band[0], upper_band=band[1])
     own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
     values = pd.Series(np.asarray(x))
-    band = f"network, {100 * level:.4g}% confidence"
+    limits = f"network, {100 * level:.4g}% confidence"
+    whole = f"{100 * level:.4g}% for the whole curve"
+    values = pd.Series(np.asarray(x))
+    if zero:
+        ax.axhline(0, color=GREY, linewidth=0.9, zorder=1)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        ax.fill_between(x, lower, upper, color=NETWORK, alpha=0.18, linewidth=0, label=band)
+        if band is not None:
+            ax.fill_between(x, *band, color=NETWORK, alpha=0.1, linewidth=0, label=whole)
+            for limit in band:
+                ax.plot(x, limit, color=NETWORK, linewidth=0.6, linestyle=":")
+        ax.fill_between(x, lower, upper, color=NETWORK, alpha=0.18, linewidth=0, label=limits)
         ax.plot(x, mean, color=NETWORK, label="network")
         for limit in (lower, upper):
             ax.plot(x, limit, color=NETWORK, linewidth=0.5)
@@ -95,10 +111,12 @@ def plot_effect(
             _draw_rug(ax, np.asarray(rug, dtype=float))
         dress(ax, title, xlabel, ylabel)
     else:
-        _draw_categories(ax, values, mean, lower, upper, baseline, baseline_name, band, rug)
+        _draw_categories(ax, values, mean, lower, upper, baseline, baseline_name, limits, rug)
+        if band is not None:
+            place = np.arange(len(values)) - (0.0 if baseline is None else 0.1)
+            ax.vlines(place, *band, color=NETWORK, linewidth=0.8, linestyle=":", label=whole)
         dress(ax, title, xlabel, ylabel, grid="y")
-    order = ("network", band, baseline_name)
-    legend(fig, ax, below=own, order=order)
+    legend(fig, ax, below=own, order=("network", limits, whole, baseline_name))
     return fig
 
 

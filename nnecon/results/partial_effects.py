@@ -1,0 +1,230 @@
+"""Effects of regressors on the mean: averages and curves."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.inference.fitted_mean import FittedMean, LinearMean
+from nnecon.results.base import Results
+from nnecon.results.effect_curves import curve
+from nnecon.results.effect_surfaces import EffectSurface, strengths, surface
+from nnecon.results.effects import EffectCurve, MarginalEffects
+from nnecon.results.margins import margins
+from nnecon.results.probe import Probe
+from nnecon.results.shapley import ShapleyValues, shapley
+
+
+class PartialEffects(Results):
+    """What results say about the mean as regressors move."""
+
+    @property
+    def _baseline_name(self) -> str:
+        return type(self.baseline.model).__name__
+
+    @cached_property
+    def _probe(self) -> Probe:
+        classical = self.baseline
+        return Probe(
+            self.model.design,
+            FittedMean(self.model.network, self._members, self.estimate.scaling),
+            LinearMean(classical.params.to_numpy()),
+            self.covariance,
+            np.asarray(classical.cov_params()),
+            self._relative_weights / len(self._relative_weights),
+            self.model.endog_names,
+            self._baseline_name,
+        )
+
+    @cached_property
+    def _margeff(self) -> MarginalEffects:
+        return margins(self._probe, "overall", "dydx", None, False, False)
+
+    def get_margeff(
+        self,
+        at: str | Mapping[str, Any] = "overall",
+        method: str = "dydx",
+        atexog: Mapping[str, Any] | None = None,
+        dummy: bool = False,
+        count: bool = False,
+    ) -> MarginalEffects:
+        r"""Marginal effects on the mean with delta-method standard errors, as in statsmodels.
+
+        By default average partial effects,
+        :math:`\sum_i w_i\, \partial F(x_i)/\partial x_j \,/ \sum_i w_i`. A regressor that enters
+        several columns (interactions, polynomials, splines) has one effect, the total derivative; a
+        category's effect is the change from the reference category.
+
+        Parameters
+        ----------
+        at : {"overall", "mean", "median", "zero"} or dict
+            Mean of the effects over the rows, or the effect in a row whose regressors are all at
+            their mean, median or zero; columns such as squares and interactions are rebuilt there.
+            A category is then at the shares of its levels, its most frequent level or its
+            reference. A dict fixes variables by name and averages over the rows:
+            ``{"educ": 12, "region": "West"}``. With arrays regressors are columns.
+        method : {"dydx", "eyex", "dyex", "eydx"}
+            Derivative, elasticity, or semi-elasticity: y or x in logarithms (``e``) or not
+            (``d``). Computed in every row, then averaged. A category has no logarithm: for
+            ``"eyex"`` and ``"dyex"`` it is left out, with a note.
+        atexog : dict, optional
+            Variables to fix beside ``at``: ``get_margeff("mean", atexog={"educ": 12})``.
+        dummy : bool
+            Whether variables with the values 0 and 1 are switched, like a category, instead of
+            differentiated.
+        count : bool
+            Whether variables with the values 0, 1, 2, ... change by one:
+            :math:`(F(x+1) - F(x-1))/2`.
+
+        Returns
+        -------
+        MarginalEffects
+            Effects weighted like the observations, beside those of the classical model. Errors of
+            an ensemble include the spread between its networks. The sample's rows are taken as
+            fixed.
+
+        Raises
+        ------
+        SpecificationError
+            A name or value that the model does not know, or a logarithm where the fitted mean
+            changes sign.
+        """
+        if at == "overall" and method == "dydx" and not (atexog or dummy or count):
+            return self._margeff
+        return margins(self._probe, at, method, atexog, dummy, count)
+
+    def effect_curve(
+        self,
+        x: str,
+        grid: Sequence[float] | int | None = None,
+        alpha: float = 0.05,
+        kind: str = "pdp",
+        simultaneous: bool = False,
+        rng: int | np.random.Generator = 0,
+    ) -> EffectCurve:
+        r"""How the mean of the dependent variable depends on one regressor, with bands.
+
+        Parameters
+        ----------
+        x : str
+            A regressor, by its name in :meth:`get_margeff`; for a categorical variable its name.
+        grid : sequence of float or int, optional
+            Increasing values of the regressor, or how many; 50 by default, evenly from its 1st to
+            its 99th percentile, for ``kind="ale"`` at its quantiles. A category has no grid.
+        alpha : float
+            One less the level of the bands.
+        kind : {"pdp", "ale", "derivative"}
+            ``"pdp"``, partial dependence (Friedman, 2001): the mean over the rows with the
+            regressor at the value and all others as observed. ``"derivative"``: the derivative of
+            that curve. ``"ale"``, accumulated local effects (Apley and Zhu, 2020): the sum over
+            bins of the average change of the rows in the bin, with average zero. It does not
+            combine values of regressors that do not occur together.
+        simultaneous : bool
+            Add a sup-t band (Montiel Olea and Plagborg-Moller, 2019) that covers the whole curve
+            with probability ``1 - alpha``, by draws from the joint normal distribution of its
+            points; the pointwise one covers each single point.
+        rng : int or numpy.random.Generator
+            Seed of these draws.
+
+        Returns
+        -------
+        EffectCurve
+            ``frame`` with the classical model's curve in the column ``baseline``.
+
+        Raises
+        ------
+        SpecificationError
+            An unknown regressor or kind, or a grid that makes no sense.
+        """
+        return curve(self._probe, x, kind, grid, alpha, simultaneous, rng)
+
+    def effect_surface(
+        self,
+        x1: str,
+        x2: str,
+        grid: int | tuple[Sequence[float] | int | None, Sequence[float] | int | None] | None = None,
+        alpha: float = 0.05,
+    ) -> EffectSurface:
+        r"""Mean of the dependent variable along two regressors, and what of it is interaction.
+
+        The mean is that of all rows with both regressors set, others as observed. The interaction
+        is :math:`F_{12}(a, b) - F_1(a) - F_2(b) + \bar F`: zero everywhere in a model in which the
+        two effects add up.
+
+        Parameters
+        ----------
+        x1, x2 : str
+            Two regressors, as in :meth:`effect_curve`.
+        grid : int or tuple, optional
+            Points a side (15 by default), or a tuple of two numbers or lists of values.
+        alpha : float
+            One less the level of the pointwise intervals.
+
+        Returns
+        -------
+        EffectSurface
+        """
+        return surface(self._probe, x1, x2, grid, alpha)
+
+    def interaction_strength(
+        self, *names: str, n_points: int = 200, rng: int | np.random.Generator = 0
+    ) -> pd.DataFrame:
+        r"""How much pairs of variables interact: H statistics of Friedman and Popescu (2008).
+
+        Parameters
+        ----------
+        *names : str
+            One variable for its pairs with all others, two for that pair; all pairs by default.
+        n_points : int
+            Rows at which, and over which, partial dependence is computed; a random part of a
+            larger sample. The work grows with its square.
+        rng : int or numpy.random.Generator
+            Seed of the part.
+
+        Returns
+        -------
+        DataFrame
+            By pair: ``H2``, the share of the variance of the joint effect that the sum of the two
+            single effects leaves unexplained, and ``sd``, the standard deviation of the
+            interaction in units of the dependent variable. ``H2`` is large, and means little,
+            where neither variable has much of an effect: look at ``sd`` first.
+        """
+        return strengths(self._probe, names, n_points, rng)
+
+    def shapley(
+        self,
+        rows: Any = None,
+        *,
+        background: int = 100,
+        n_permutations: int | None = None,
+        errors: bool = False,
+        rng: int | np.random.Generator = 0,
+    ) -> ShapleyValues:
+        r"""Shapley values: what each variable contributes to predictions.
+
+        A prediction less the mean prediction is shared out among the columns and lags that the
+        formula reads; what is made from one of them (interactions, polynomials, dummies) goes with
+        it. Variables are set one set after the other, others are as in background rows of the
+        sample (the interventional kind). This describes the estimated function, not causes.
+
+        Parameters
+        ----------
+        rows : DataFrame or array_like, optional
+            Rows to explain, as in :meth:`predict`; the sample by default.
+        background : int
+            Rows of the sample, at random, that stand for "not knowing" a variable.
+        n_permutations : int, optional
+            Sample so many orders of the variables instead of going through all sets; needed beyond
+            12 variables. ``se`` is then the standard error of sampling.
+        errors : bool
+            Compute standard errors by the delta method; one more pass over all sets a row.
+        rng : int or numpy.random.Generator
+            Seed of background and orders.
+
+        Returns
+        -------
+        ShapleyValues
+        """
+        return shapley(self._probe, rows, background, n_permutations, errors, rng)
