@@ -98,17 +98,17 @@ class Term:
     ----------
     name : str
         The term, as in the formula.
-    gradient : ndarray of shape (r, k)
-        Derivatives by the parameters of what is zero under the null.
     value : ndarray of shape (r,)
-        Its estimates.
+        Estimates of what is zero under the null.
+    covariance : ndarray of shape (r, r)
+        Their covariance.
     null : str
         The null in words.
     """
 
     name: str
-    gradient: np.ndarray
     value: np.ndarray
+    covariance: np.ndarray
     null: str
 
 
@@ -136,7 +136,7 @@ class TermTests(WaldTestResults):
 
 
 def wald_test_terms(
-    terms: Sequence[Term], covariance: np.ndarray, use_t: bool, df_resid: float
+    terms: Sequence[Term], use_t: bool, df_resid: float
 ) -> tuple[str, pd.DataFrame]:
     """Distribution and table of the Wald tests of terms.
 
@@ -144,7 +144,7 @@ def wald_test_terms(
     """
     rows = []
     for term in terms:
-        statistic, rank = quadratic(term.value, term.gradient @ covariance @ term.gradient.T)
+        statistic, rank = quadratic(term.value, term.covariance)
         if not rank:
             rows.append([np.nan, np.nan, 0])
         elif use_t:

@@ -11,8 +11,12 @@ from nnecon.exceptions import SpecificationError
 from nnecon.inference.contrasts import Gaussian, Term, TermTests, wald_test_terms
 from nnecon.inference.contrasts import t_test as contrast_t_test
 from nnecon.inference.contrasts import wald_test as contrast_wald_test
+from nnecon.inference.terms import averages, averages_along, patterns
 from nnecon.nets import Dense
 from nnecon.results.uncertainty import Uncertainty
+
+CONTRIBUTION = "it adds nothing to the fitted values"
+"""The null for a term of a network."""
 
 
 class HypothesisTests(Uncertainty):
@@ -83,10 +87,11 @@ class HypothesisTests(Uncertainty):
     def wald_test_terms(self, skip_single: bool = False) -> TermTests:
         """Test each term of the formula: does it leave the model without loss?
 
-        The null is that all weights that leave the term are zero, in the linear part and in the
-        network; without a network this is statsmodels' test. Where the network has nothing but
-        the term, its other weights are not identified under that null, and the test is one of
-        the average effects of the term instead; ``null`` says which was tested.
+        Without a network (or where it is zero) the null is that the term's coefficients are zero,
+        and the test is statsmodels'. With a network the null is that the term does nothing to the
+        fitted values: the averages of its contribution times its own columns, their squares and
+        their products with other columns are zero, see :mod:`nnecon.inference.terms`. ``null``
+        says which was tested.
 
         Parameters
         ----------
@@ -101,69 +106,64 @@ class HypothesisTests(Uncertainty):
         terms = [term for term in self._terms() if len(term.value) > 1 or not skip_single]
         if not terms:
             raise SpecificationError("there is no term to test; use skip_single=False.")
-        covariance = self.covariance
-        distribution, table = wald_test_terms(
-            terms, covariance.matrix, covariance.use_t, covariance.df_resid
-        )
+        distribution, table = wald_test_terms(terms, self.use_t, self.covariance.df_resid)
         null = pd.Series({term.name: term.null for term in terms}, name="null")
         return TermTests(distribution, table, null, self._term_notes(null))
 
     def _terms(self) -> list[Term]:
         """What is zero where a term leaves the model, a term at a time."""
-        network = self.model.network
+        network, scaling = self.model.network, self.estimate.scaling
         if not isinstance(network, Dense):
             raise SpecificationError(
                 "a function of your own has no terms; test its parameters with wald_test()."
             )
-        scaling, variances = self.estimate.scaling, np.diag(self.covariance.matrix)
-        size, transform = network.n_params, self._map[0]
-        alive = network.neural & (variances.reshape(-1, size) > 0).any(axis=0)
+        alive = bool(np.diag(self.covariance.matrix)[self._network.neural].any())
+        starts = network.n_params * np.arange(self.n_networks)[:, None]
         terms = []
         for name, columns in columns_by_term(self.model.design).items():
-            linear = np.flatnonzero(np.isin(scaling.linear, columns))
-            inside = np.isin(scaling.inputs, columns)
-            if alive.any() and inside.any() and inside.all():
-                terms.append(self._average_effects(name))
+            if alive and np.isin(scaling.inputs, columns).any():
+                terms.append(self._contribution(name, np.array(columns)))
                 continue
-            weights = np.arange(0)
-            if inside.any():
-                layer = network.layers[0]
-                place = np.arange(layer.weights.start, layer.weights.stop)
-                weights = place.reshape(layer.units, layer.inputs)[:, inside].ravel()
-                weights = weights[alive[weights]]
-            one = np.concatenate([linear, weights])
-            rows = (size * np.arange(self.n_networks)[:, None] + one).ravel()
-            null = f"{len(linear)} linear" if len(linear) else ""
-            if len(weights):
-                null += " and " if null else ""
-                null += f"{len(weights)} network"
-            null = f"its {null} weights are zero" if null else "nothing"
-            value = self.params.to_numpy()[rows]
-            terms.append(Term(name, transform[rows], value, null))
+            linear = np.flatnonzero(np.isin(scaling.linear, columns))
+            if len(linear):
+                rows = (starts + linear).ravel()
+                value, to_user = self.params.to_numpy()[rows], self._map[0][rows]
+                matrix = to_user @ self.covariance.matrix @ to_user.T
+                terms.append(Term(name, value, matrix, "its coefficients are zero"))
         return terms
 
-    def _average_effects(self, name: str) -> Term:
-        """The null that the average effects are zero, for a term that is all of the network."""
-        effects: Any = self
-        margeff = effects.get_margeff()
-        return Term(
-            name, margeff.gradient, margeff.margeff.to_numpy(), "its average effects are zero"
-        )
+    def _contribution(self, name: str, columns: np.ndarray) -> Term:
+        """The averages of what a term adds to the fitted values."""
+        scaling, sample = self.estimate.scaling, self.model.design.sample
+        weights = self.estimate.weights / self.estimate.weights.sum()
+        outside = [*columns, *([] if sample.const_index is None else [sample.const_index])]
+        others = np.setdiff1d(np.arange(sample.exog.shape[1]), outside)
+        shares = weights[:, None] * patterns(sample.exog, columns, others, weights)
+        without = sample.exog.copy()
+        without[:, columns] = weights @ sample.exog[:, columns]
+        rows = self.estimate.objective.inputs, scaling.rows(without), shares
+        value, gradient = averages(self._network, self.solution.params, *rows)
+        covariance = self.covariance
+        matrix = gradient @ covariance.matrix @ gradient.T
+        if covariance.draws is not None:
+            along = averages_along(self._network, covariance.draws, *rows)
+            matrix = np.atleast_2d(np.cov(along, rowvar=False))
+        return Term(name, value, matrix, CONTRIBUTION)
 
     def _term_notes(self, null: pd.Series) -> tuple[str, ...]:
-        notes = []
-        if null.str.contains("network").any():
-            notes.append(
-                "Restrictions are on all weights that leave a term, in the linear part and in the "
-                "network; weights that the penalty holds at zero are none."
+        if (null == CONTRIBUTION).any():
+            network_terms = null[null == CONTRIBUTION]
+            notes = (
+                "Terms of the network are tested by what they add to the fitted values: linear "
+                "effect, curvature and interactions.",
             )
-        averages = null[null.str.contains("average")]
-        if len(averages):
-            notes.append(
-                f"Without {averages.index[0]} the network is a constant whose weights are not "
-                "identified; the test is one of average effects, and test_nonlinearity() asks "
-                "about the rest."
+            if len(network_terms) > 1:
+                return notes
+            return (
+                *notes,
+                f"Without {network_terms.index[0]} the network is a constant whose weights are "
+                "not identified, so that this p-value is approximate.",
             )
-        if self.model.has_network and not len(averages) and not null.str.contains("network").any():
-            notes.append("The network is zero; the tests are those of the linear part.")
-        return tuple(notes)
+        if self.model.has_network:
+            return ("The network is zero; the tests are those of the linear part.",)
+        return ()

@@ -1,0 +1,87 @@
+r"""What a term contributes to a network, as a few averages that have standard errors.
+
+Weights of a network are no good basis for a test of a term: with four hidden units, 500 rows and
+unequal variances the Wald test of all weights that leave an irrelevant regressor rejected in 20 to
+29% of samples at 5%. What the term does to the fitted values is
+
+.. math:: \Delta_i = f(x_i) - f(x_i \text{ with the term's columns at their means}) ,
+
+and it does nothing only if the averages :math:`n^{-1} \sum_i z_{ik} \Delta_i` are zero, where
+:math:`z_k` are the term's columns, their squares, and their products with the other columns: its
+linear effect, its curvature and its interactions. In a linear model these are zero if and only if
+the coefficients are, and the Wald tests are equal.
+"""
+
+import numpy as np
+
+from nnecon.inference.effects import average_change, changes_along
+from nnecon.nets import Network
+
+
+def patterns(
+    exog: np.ndarray, columns: np.ndarray, others: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """The ``z``: centred, in units of their standard deviations, at most half the root of n.
+
+    Parameters
+    ----------
+    exog : ndarray of shape (n, p)
+        Design matrix.
+    columns, others : ndarray of int
+        Columns of the term, and those of other terms but the constant.
+    weights : ndarray of shape (n,)
+        Weights that sum to one.
+
+    Returns
+    -------
+    ndarray of shape (n, q)
+        First the term's own columns, which are always there, then squares, then products.
+    """
+    own, rest = _standard(exog[:, columns], weights), _standard(exog[:, others], weights)
+    many = [at for at, column in enumerate(own.T) if len(np.unique(column)) > 2]
+    products = (own[:, :, None] * rest[:, None, :]).reshape(len(own), -1)
+    room = max(0, int(np.sqrt(len(own)) / 2.0) - own.shape[1])
+    more = _standard(np.column_stack([own[:, many] ** 2, products]), weights)
+    return np.column_stack([own, more[:, more.any(axis=0)][:, :room]])
+
+
+def _standard(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    centred = columns - weights @ columns
+    spread = np.sqrt(weights @ centred**2)
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
+
+
+def averages(
+    network: Network,
+    params: np.ndarray,
+    rows: np.ndarray,
+    without: np.ndarray,
+    shares: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Averages of the term's contribution, shape (q,), and their gradients, (q, k).
+
+    Parameters
+    ----------
+    network, params
+        The network.
+    rows, without : ndarray of shape (n, r)
+        Its rows, and the same with the term's columns at their means.
+    shares : ndarray of shape (n, q)
+        Patterns times weights.
+    """
+    found = [average_change(network, params, rows, without, share) for share in shares.T]
+    values, gradients = zip(*found, strict=True)
+    return np.array(values), np.array(gradients)
+
+
+def averages_along(
+    network: Network,
+    many: np.ndarray,
+    rows: np.ndarray,
+    without: np.ndarray,
+    shares: np.ndarray,
+) -> np.ndarray:
+    """The averages at each of ``many`` parameter vectors (m, k), shape (m, q)."""
+    return np.column_stack(
+        [changes_along(network, many, rows, without, share) for share in shares.T]
+    )
