@@ -385,7 +385,9 @@ def linear_constraints(constraints: Any, names: Sequence[str]) -> tuple[np.ndarr
     try:
         found = patsy.DesignInfo(list(names)).linear_constraint(constraints)
     except (patsy.PatsyError, *_EVALUATION_ERRORS) as error:
-        shown = ", ".join(repr(str(name)) for name in names[:8]) + (", ..." if len(names) > 8 else "")
+        shown = ", ".join(repr(str(name)) for name in names[:8]) + (
+            ", ..." if len(names) > 8 else ""
+        )
         reason = " ".join(str(error).split("\n")[0].split())
         raise SpecificationError(
             f"the hypothesis {constraints!r} cannot be read ({reason}); write it as "
