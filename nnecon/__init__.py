@@ -14,6 +14,7 @@ from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
+from nnecon.models.forecasters import LSTMForecaster, NeuralAR
 from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
@@ -27,6 +28,8 @@ __all__ = [
     "Adam",
     "BlockedFolds",
     "ExpandingFolds",
+    "LSTMForecaster",
+    "NeuralAR",
     "NeuralRegression",
     "StratifiedFolds",
     "Stream",

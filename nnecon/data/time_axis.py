@@ -216,6 +216,25 @@ class TimeAxis:
         dates = pd.date_range(self.origin, periods=first + periods, freq=self.freq)
         return dates[first:].rename(name)
 
+    def labels(self, ordinals: np.ndarray) -> pd.Index:
+        """Labels of some periods, of the kind of the data; they may lie beyond the data.
+
+        Examples
+        --------
+        >>> axis = TimeAxis.of(pd.period_range("1959Q1", periods=8, freq="Q"), "a forecast")
+        >>> axis.labels(np.array([8, 9])).astype(str).tolist()
+        ['1961Q1', '1961Q2']
+        """
+        steps = np.asarray(ordinals, dtype=np.int64)
+        if self.kind == "integer":
+            return pd.Index(steps + self.origin)
+        if self.kind == "period":
+            return pd.PeriodIndex([self.origin + int(k) * self.freq for k in steps])
+        if len(steps) and (np.diff(steps) == 1).all():
+            first = self.origin + int(steps[0]) * self.freq
+            return pd.date_range(first, periods=len(steps), freq=self.freq)
+        return pd.DatetimeIndex([self.origin + int(k) * self.freq for k in steps])
+
     def _grid(self, low: pd.Timestamp, high: pd.Timestamp, index: pd.Index) -> np.ndarray:
         after = pd.date_range(self.origin, max(high, self.origin), freq=self.freq)
         before = pd.date_range(end=self.origin, start=min(low, self.origin), freq=self.freq)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from nnecon.estimation.kernels import roots
-from nnecon.nets import Dense
+from nnecon.nets import LinearPart
 
 
 def least_squares(
-    network: Dense, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray
+    network: LinearPart, inputs: np.ndarray, target: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Parameters with the neural part at zero, shape (k,): the minimum-norm WLS solution."""
     params = np.zeros(network.n_params)

@@ -16,7 +16,7 @@ from nnecon.estimation.kernels import double_precision, fitted, shares
 from nnecon.estimation.path import start_from
 from nnecon.estimation.problem import FAST, Chain, Objective, Solution
 from nnecon.estimation.sparse_path import there_and_back
-from nnecon.nets import Dense, Ensemble
+from nnecon.nets import Ensemble, LinearPart
 
 
 def find_members(
@@ -102,7 +102,7 @@ def _route(grid: np.ndarray, first: float, alpha: float, sparse: bool) -> np.nda
 def mean_loss(objective: Objective, params: np.ndarray, weights: np.ndarray) -> float:
     """Loss of a network, or of the mean of several whose parameters are stacked."""
     network = objective.network
-    if len(params) > network.n_params and isinstance(network, Dense):
+    if len(params) > network.n_params and isinstance(network, LinearPart):
         network = Ensemble(network, len(params) // network.n_params)
     values = fitted(network, params, objective.inputs)
     with double_precision():

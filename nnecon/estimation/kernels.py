@@ -11,8 +11,8 @@ import numpy as np
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.losses import Loss, Squared
 from nnecon.estimation.problem import Objective
-from nnecon.estimation.rows import cut
-from nnecon.nets import Network
+from nnecon.estimation.rows import bucket, cut
+from nnecon.nets import Ensemble, LinearPart, Network
 
 BLOCK = 2**16
 """Rows that a certificate looks at together."""
@@ -38,6 +38,7 @@ class Kernels(NamedTuple):
     jacobian: Callable[..., jax.Array]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
+    bend_product: Callable[..., jax.Array]
     second_directional: Callable[..., jax.Array]
     gauss_newton_diagonal: Callable[..., jax.Array]
 
@@ -58,6 +59,12 @@ def kernels(network: Network, loss: Loss) -> Kernels:
         weights = shares * loss.curvature(target, values(params, inputs))
         return jnp.sum(weights[:, None] * gradients(params, inputs) ** 2, axis=0)
 
+    def bend_product(params, direction, inputs, multipliers):
+        def slope(at):
+            return jax.grad(lambda inner: jnp.sum(multipliers * values(inner, inputs)))(at)
+
+        return jax.jvp(slope, (params,), (direction,))[1]
+
     def second_directional(params, direction, inputs):
         def along(step):
             return values(params + step * direction, inputs)
@@ -75,9 +82,22 @@ def kernels(network: Network, loss: Loss) -> Kernels:
         jacobian=cached_jit(gradients),
         value_gradient=cached_jit(jax.value_and_grad(mean_loss)),
         bending=cached_jit(network.curvature),
+        bend_product=cached_jit(bend_product),
         second_directional=cached_jit(second_directional),
         gauss_newton_diagonal=cached_jit(gauss_newton_diagonal),
     )
+
+
+def is_sequential(network: Network) -> bool:
+    """Whether the network reads windows, see :class:`nnecon.nets.LinearPart`."""
+    member = network.member if isinstance(network, Ensemble) else network
+    return isinstance(member, LinearPart) and member.sequential
+
+
+def filled(network: Network, inputs: np.ndarray) -> np.ndarray:
+    """Rows filled up to one of few numbers, where the network is slow to compile."""
+    lack = bucket(len(inputs)) - len(inputs) if is_sequential(network) else 0
+    return np.concatenate([inputs, np.repeat(inputs[:1], lack, axis=0)]) if lack else inputs
 
 
 def shares(weights: np.ndarray) -> np.ndarray:
@@ -92,12 +112,15 @@ def roots(weights: np.ndarray) -> np.ndarray:
 
 def fitted(network: Network, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """Values of the network, shape (n,)."""
+    rows = filled(network, inputs)
     with double_precision():
-        return np.asarray(kernels(network, Squared()).fitted(params, inputs))
+        return np.asarray(kernels(network, Squared()).fitted(params, rows))[: len(inputs)]
 
 
 def fitted_many(network: Network, many: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """Values of the network at each of ``many`` parameter vectors (m, k), shape (m, n)."""
+    if is_sequential(network):
+        return np.stack([fitted(network, params, inputs) for params in many])
     with double_precision():
         return np.asarray(kernels(network, Squared()).fitted_many(many, inputs))
 
@@ -156,7 +179,8 @@ def certificate(
     with double_precision():
         rows = objective.inputs, objective.target, share
         # in blocks where the derivatives of all rows would fill the memory
-        for _, *data in cut([rows], min(len(share), BLOCK), float):
+        whole = bucket(len(share)) if is_sequential(objective.network) else len(share)
+        for _, *data in cut([rows], min(whole, BLOCK), float):
             value, slope = kernel.value_gradient(params, *data)
             loss += float(value)
             gradient += np.asarray(slope)

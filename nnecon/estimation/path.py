@@ -19,7 +19,7 @@ from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Trace
-from nnecon.nets import Dense
+from nnecon.nets import LinearPart
 
 FIRST = (0.6, 0.8, 1.0)
 """Where along the grid the starts compete; further on where none of them stays alive."""
@@ -84,7 +84,7 @@ class Baselines:
     def solve(cls, objective: Objective, weights: np.ndarray) -> "Baselines":
         """Weighted least squares for every row of ``weights``."""
         network, data = objective.network, (objective.inputs, objective.target)
-        assert isinstance(network, Dense)
+        assert isinstance(network, LinearPart)
         params = np.stack([least_squares(network, *data, w) for w in weights])
         linear: Any = objective.inputs[:, : network.n_linear]
         target: Any = objective.target

@@ -65,6 +65,18 @@ class Rows:
         return np.asarray(self.base[:, self.columns], dtype)
 
 
+def bucket(n_rows: int) -> int:
+    """The next of few numbers of rows, so that growing samples meet shapes that are compiled.
+
+    Examples
+    --------
+    >>> [bucket(n) for n in (1, 64, 150, 700, 5000)]
+    [64, 64, 192, 704, 5120]
+    """
+    step = max(64, 2 ** (max(n_rows - 1, 1).bit_length() - 4))
+    return -(-n_rows // step) * step
+
+
 def empty(n_rows: int, n_columns: int, dtype: Any = np.float32) -> np.ndarray:
     """A matrix to be filled that starts where JAX can use it without a copy."""
     size = n_rows * n_columns * np.dtype(dtype).itemsize

@@ -6,11 +6,12 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from nnecon.estimation.execution import one_blas_thread
-from nnecon.estimation.kernels import double_precision, shares
+from nnecon.estimation.gauss_newton import GaussNewton
+from nnecon.estimation.kernels import double_precision, filled, is_sequential, kernels, shares
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective, Solution
 from nnecon.inference.covariance import bread, penalised_moments
-from nnecon.nets import Dense
+from nnecon.nets import LinearPart
 
 
 def effective_degrees(
@@ -24,12 +25,16 @@ def effective_degrees(
     model = local_model(objective.network, objective.loss, objective.inputs)
     share = shares(weights)
     network = objective.network
-    linear = objective.inputs[:, : network.n_linear] if isinstance(network, Dense) else np.empty(0)
+    linear = np.empty((0, 0))
+    if isinstance(network, LinearPart):
+        linear = objective.inputs[:, : network.n_linear]
 
     def degrees(solution: Solution) -> float:
-        if np.isinf(solution.alpha) and isinstance(objective.network, Dense):
+        if np.isinf(solution.alpha) and isinstance(objective.network, LinearPart):
             return float(np.linalg.matrix_rank(linear.T @ linear, hermitian=True))
         known = None
+        if is_sequential(network) and 0 < solution.alpha < np.inf:
+            return _sequential_trace(objective, solution, share)
         if objective.penalty.smooth and 0 < solution.alpha < np.inf:
             _, state = model.evaluate(solution.params)
             known = _trace(model.normal(state, share), solution.alpha * objective.penalty.ridge)
@@ -44,6 +49,16 @@ def effective_degrees(
 
     with double_precision(), one_blas_thread():
         return np.array([degrees(solution) for solution in solutions])
+
+
+def _sequential_trace(objective: Objective, solution: Solution, share: np.ndarray) -> float:
+    """Trace in the dual where rows are fewer than parameters."""
+    rows = filled(objective.network, objective.inputs)
+    jacobian = np.asarray(
+        kernels(objective.network, objective.loss).jacobian(solution.params, rows)
+    )[: len(share)]
+    ridge = solution.alpha * objective.penalty.ridge
+    return GaussNewton(np.sqrt(share)[:, None] * jacobian, ridge).trace_of_hat()
 
 
 def _trace(normal: np.ndarray, ridge: np.ndarray) -> float | None:

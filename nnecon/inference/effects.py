@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
-from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.kernels import double_precision, filled
 from nnecon.nets import Network
 
 
@@ -24,6 +24,7 @@ class _Means(NamedTuple):
     slope_value: Callable[..., jax.Array]
     change_value: Callable[..., jax.Array]
     rows: Callable[..., tuple[jax.Array, jax.Array]]
+    into: Callable[..., jax.Array]
 
 
 @lru_cache(maxsize=128)
@@ -41,12 +42,16 @@ def _means(network: Network) -> _Means:
     def change_value(params, rows, reference, weights):
         return level(params, rows, weights) - level(params, reference, weights)
 
+    def into(params, rows, weights):
+        return jax.grad(lambda at: weights @ values(params, at))(rows).sum(axis=0)
+
     return _Means(
         slope=cached_jit(jax.value_and_grad(slope)),
         level=cached_jit(jax.value_and_grad(level)),
         slope_value=cached_jit(slope),
         change_value=cached_jit(change_value),
         rows=cached_jit(jax.vmap(jax.value_and_grad(network.apply), in_axes=(None, 0))),
+        into=cached_jit(into),
     )
 
 
@@ -112,13 +117,24 @@ def changes_along(
         return np.array([float(kernel(params, rows, reference, weights)) for params in many])
 
 
+def average_gradient(
+    network: Network, params: np.ndarray, rows: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Weighted mean of the derivatives by every number of a row, shape (r,)."""
+    whole = filled(network, rows)
+    share = np.concatenate([weights, np.zeros(len(whole) - len(rows))])
+    with double_precision():
+        return np.asarray(_means(network).into(params, whole, share))
+
+
 def values_and_gradients(
     network: Network, params: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fitted values (n,) and their gradients by the parameters (n, k)."""
+    whole, n = filled(network, rows), len(rows)
     with double_precision():
-        values, gradients = _means(network).rows(params, rows)
-        return np.asarray(values), np.asarray(gradients)
+        values, gradients = _means(network).rows(params, whole)
+        return np.asarray(values)[:n], np.asarray(gradients)[:n]
 
 
 def delta_variance(gradients: np.ndarray, covariance: np.ndarray) -> np.ndarray:

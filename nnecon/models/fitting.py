@@ -8,6 +8,7 @@ import pandas as pd
 
 from nnecon import baselines
 from nnecon.data.design import Design
+from nnecon.data.sample import Sample
 from nnecon.data.scaling import Scaling
 from nnecon.estimation import path as paths
 from nnecon.estimation.ensemble import find_members, join
@@ -32,9 +33,13 @@ from nnecon.results.path import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A standardised problem, where it comes from, and how it is to be solved."""
+    """A standardised problem, where it comes from, and how it is to be solved.
 
-    design: Design
+    ``effects`` gives average partial effects at many parameter vectors (m, k), a column an effect.
+    """
+
+    sample: Sample
+    effects: Callable[[np.ndarray], pd.DataFrame]
     objective: Objective
     scaling: Scaling
     units: tuple[np.ndarray, np.ndarray]
@@ -216,7 +221,7 @@ class _Scores:
     @classmethod
     def of(cls, job: Job, params: np.ndarray) -> "_Scores":
         """Score the parameters (f, m, k) of every fold."""
-        sample, folds = job.design.sample, job.folds
+        sample, folds = job.sample, job.folds
         assert folds is not None
         network, baseline, own, classical = [], [], [], []
         for fold, (train, test) in enumerate(zip(folds.train, folds.test, strict=True)):
@@ -237,7 +242,7 @@ class _Scores:
     ) -> CrossValidation:
         """As the user sees it, with the folds' parameters (f, k) at the chosen penalty."""
         assert job.folds is not None
-        sample, tests = job.design.sample, job.folds.test
+        sample, tests = job.sample, job.folds.test
         rows = np.concatenate(tests)
         frame = pd.DataFrame(
             {
@@ -264,14 +269,14 @@ def _describe(
     """Effects, degrees of freedom and scores along the path."""
     many = np.stack([solution.params for solution in solutions])
     values = fitted_many(job.objective.network, many, job.objective.inputs)
-    residuals = job.design.sample.endog - job.scaling.restore(values)
+    residuals = job.sample.endog - job.scaling.restore(values)
     freedom = effective_degrees(job.objective, solutions, job.weights)
     alphas = np.array([solution.alpha for solution in solutions])
     return RegularizationPath(
         alphas=alphas,
         edf=freedom,
         train_score=np.average(residuals**2, axis=1, weights=job.weights),
-        effects=_effects(job, many).set_index(pd.Index(alphas, name="alpha")),
+        effects=job.effects(many).set_index(pd.Index(alphas, name="alpha")),
         switches=jumps,
         converged=np.array([solution.converged for solution in solutions]),
         certificate=np.array([solution.certificate for solution in solutions]),
@@ -283,21 +288,30 @@ def _describe(
     )
 
 
-def _effects(job: Job, many: np.ndarray) -> pd.DataFrame:
-    """Average partial effects at each of ``many`` parameter vectors, a column a regressor."""
-    network, scaling = job.objective.network, job.scaling
-    weights = job.weights / job.weights.sum()
-    columns = {}
-    along: Callable[..., np.ndarray]
-    for regressor in job.design.regressors:
-        if regressor.kind == "category":
-            first, second = (scaling.rows(exog) for exog in job.design.contrast(regressor))
-            along = changes_along
-        else:
-            first = job.objective.inputs
-            second = scaling.directions(job.design.direction(regressor))
-            along = slopes_along
-        columns[regressor.name] = scaling.target_scale * along(
-            network, many, first, second, weights
-        )
-    return pd.DataFrame(columns, index=range(len(many)))
+@dataclass(frozen=True, slots=True, eq=False)
+class RegressionEffects:
+    """Average partial effects of a design's regressors at parameters of a network."""
+
+    design: Design
+    objective: Objective
+    scaling: Scaling
+    weights: np.ndarray
+
+    def __call__(self, many: np.ndarray) -> pd.DataFrame:
+        """Effects at each of ``many`` parameter vectors (m, k), a column a regressor."""
+        network, scaling, design = self.objective.network, self.scaling, self.design
+        weights = self.weights / self.weights.sum()
+        columns = {}
+        along: Callable[..., np.ndarray]
+        for regressor in design.regressors:
+            if regressor.kind == "category":
+                first, second = (scaling.rows(exog) for exog in design.contrast(regressor))
+                along = changes_along
+            else:
+                first = self.objective.inputs
+                second = scaling.directions(design.direction(regressor))
+                along = slopes_along
+            columns[regressor.name] = scaling.target_scale * along(
+                network, many, first, second, weights
+            )
+        return pd.DataFrame(columns, index=range(len(many)))

@@ -20,7 +20,7 @@ from nnecon.estimation.training import Training
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
 from nnecon.inference.covariance import automatic_lags
 from nnecon.models.feedforward import FeedForward
-from nnecon.models.fitting import Job, average, trace
+from nnecon.models.fitting import Job, RegressionEffects, average, trace
 from nnecon.models.progress import progress_bar
 from nnecon.models.settings import Settings
 from nnecon.models.streamed import StreamedRegression
@@ -272,7 +272,8 @@ class NeuralRegression(FeedForward):
         objective, scaling = self._objective(settings.L1_wt, settings.group_inputs)
         with progress_bar(progress) as report:
             job = Job(
-                self.design,
+                self.design.sample,
+                RegressionEffects(self.design, objective, scaling, self.weights),
                 objective,
                 scaling,
                 self.user_units(scaling),

@@ -3,7 +3,9 @@
 from nnecon.nets.custom import Custom
 from nnecon.nets.dense import Dense
 from nnecon.nets.ensemble import Ensemble
+from nnecon.nets.linear_part import LinearPart
+from nnecon.nets.recurrent import Recurrent
 
-Network = Dense | Custom | Ensemble
+Network = LinearPart | Custom | Ensemble
 
-__all__ = ["Custom", "Dense", "Ensemble", "Network"]
+__all__ = ["Custom", "Dense", "Ensemble", "LinearPart", "Network", "Recurrent"]

@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental import checkify
 
 from nnecon.exceptions import SpecificationError
-from nnecon.nets.dense import generic_curvature
+from nnecon.nets.linear_part import generic_curvature
 
 
 @dataclass(frozen=True)

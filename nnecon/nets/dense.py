@@ -18,19 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.activations import ACTIVATIONS
-
-BIAS = 0.01
-"""Share of the penalty that hidden biases bear. With none, a unit whose weights are zero would
-leave its bias unidentified."""
-
-
-def generic_curvature(apply, params, rows, multipliers):
-    r"""Sum of second derivatives :math:`\sum_i c_i \nabla^2 f(x_i)` of any network."""
-
-    def weighted(at):
-        return jnp.sum(multipliers * jax.vmap(apply, in_axes=(None, 0))(at, rows))
-
-    return jax.hessian(weighted)(params)
+from nnecon.nets.linear_part import BIAS, LinearPart, generic_curvature
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(LinearPart):
     """A feed-forward network of any depth beside a linear part.
 
     One row of inputs is ``[x, z]``: ``n_linear`` linear regressors, then ``n_inputs`` inputs of
@@ -92,11 +80,6 @@ class Dense:
     def smooth(self) -> bool:
         """Whether the network has continuous second derivatives."""
         return self.activation not in ("relu", "elu")
-
-    @property
-    def neural(self) -> np.ndarray:
-        """Mask, shape (n_params,): true for the neural part, false for the classical part."""
-        return np.arange(self.n_params) >= self.n_linear
 
     @property
     def penalised(self) -> np.ndarray:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import block_diag
 
-from nnecon.nets.dense import Dense
+from nnecon.nets.linear_part import LinearPart
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Ensemble:
 
     Parameters
     ----------
-    member : Dense
+    member : LinearPart
         The network that each member is.
     size : int
         Number of members.
     """
 
-    member: Dense
+    member: LinearPart
     size: int
 
     @property

@@ -21,12 +21,15 @@ from scipy.linalg import lapack
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import (
     double_precision,
+    filled,
+    is_sequential,
     kernels,
     relative_gradient,
     shares,
 )
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
+from nnecon.estimation.solvers.product_step import NEAR, Step, product_step
 from nnecon.nets.one_layer import OneLayer
 
 MEMORY = 0.5
@@ -60,6 +63,40 @@ class _Expansion(NamedTuple):
     normal: np.ndarray
     bending: np.ndarray | None
 
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Diagonal of the Gauss-Newton matrix."""
+        return np.diagonal(self.normal)
+
+    @property
+    def finite(self) -> bool:
+        """Whether the derivatives are numbers."""
+        return bool(np.isfinite(self.normal).all())
+
+
+class _Products(NamedTuple):
+    """The same without the matrices: derivatives (n, k) of the fitted values, scaled by row.
+
+    ``exact`` says whether products with the exact Hessian are worth their time, ``relative`` is the
+    relative gradient norm.
+    """
+
+    slope: np.ndarray
+    gradient: np.ndarray
+    jacobian: np.ndarray
+    exact: bool
+    relative: float
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Diagonal of the Gauss-Newton matrix."""
+        return np.einsum("ij,ij->j", self.jacobian, self.jacobian)
+
+    @property
+    def finite(self) -> bool:
+        """Whether the derivatives are numbers."""
+        return bool(np.isfinite(self.jacobian).all())
+
 
 class _Problem:
     """One penalised problem: a chain's data at one alpha."""
@@ -75,6 +112,7 @@ class _Problem:
         self.inputs = objective.inputs[keep]
         self.ridge = 0.0 * self.unit_ridge
         self.project = False
+        self.rough = rough
 
     def at(self, alpha: float) -> None:
         """Set the penalty."""
@@ -102,7 +140,7 @@ class _Problem:
         value = float(self.share @ self.losses(fitted)[0] + 0.5 * self.ridge @ params**2)
         return _Point(params, fitted, state, value)
 
-    def expand(self, at: _Point, bending: bool) -> _Expansion:
+    def expand(self, at: _Point, bending: bool) -> "_Expansion | _Products":
         """Expand the loss at a point."""
         _, slope, curvature = self.losses(at.fitted)
         slope = self.share * slope
@@ -113,22 +151,35 @@ class _Problem:
             self.model.bending(at.state, slope) if bending else None,
         )
 
-    def certificate(self, at: _Point, expansion: _Expansion) -> float:
+    def certificate(self, at: _Point, expansion: "_Expansion | _Products") -> float:
         """Relative gradient norm (see ``kernels.relative_gradient``)."""
         gradient = expansion.gradient + self.ridge * at.params
-        diagonal = np.diagonal(expansion.normal) + self.ridge
+        diagonal = expansion.diagonal + self.ridge
         return relative_gradient(
             gradient, np.sqrt(np.maximum(diagonal, 0.0)), at.value, self.target_norm
         )
 
 
-class _Step(NamedTuple):
-    """A step, the decrease it promises, whether it is worth a try, and its damping."""
+class _Windows(_Problem):
+    """A problem of a network that reads windows: rows are filled up, no Hessian is formed."""
 
-    delta: np.ndarray
-    promised: float
-    allowed: bool
-    damping: float
+    def __init__(self, objective: Objective, weights: np.ndarray, rough: bool) -> None:
+        super().__init__(objective, weights, rough)
+        self.inputs = filled(objective.network, self.inputs)
+        lack = len(self.inputs) - len(self.target)
+        self.target = np.concatenate([self.target, np.zeros(lack)])
+        self.share = np.concatenate([self.share, np.zeros(lack)])
+        self.model = local_model(self.network, self.loss, self.inputs)
+
+    def expand(self, at: _Point, bending: bool) -> _Products:
+        """Derivatives row by row."""
+        _, slope, curvature = self.losses(at.fitted)
+        slope = self.share * slope
+        jacobian = self.model.jacobian(at.state)
+        scaled = np.sqrt(self.share * curvature)[:, None] * jacobian
+        plain = _Products(slope, slope @ jacobian, scaled, False, 0.0)
+        relative = self.certificate(at, plain)
+        return plain._replace(exact=not self.rough and relative < NEAR, relative=relative)
 
 
 def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
@@ -137,7 +188,7 @@ def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     return solution if info == 0 else None
 
 
-def _normal_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> _Step:
+def _normal_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> Step:
     """Solve the damped normal equations, with as much damping as makes them positive definite."""
     gradient = e.gradient + problem.ridge * at.params
     delta, hessian = None, e.normal if e.bending is None else e.normal + e.bending
@@ -149,12 +200,12 @@ def _normal_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping)
         if delta is None:
             damping = max(INDEFINITE_GROWTH * damping, INDEFINITE)
     if delta is None:
-        return _Step(np.zeros_like(gradient), 0.0, False, damping)
+        return Step(np.zeros_like(gradient), 0.0, False, damping)
     promised = 0.5 * float(delta @ (damping * scaling * delta - gradient))
-    return _Step(delta, promised, bool(np.isfinite(delta).all()), damping)
+    return Step(delta, promised, bool(np.isfinite(delta).all()), damping)
 
 
-def _qr_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> _Step:
+def _qr_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> Step:
     """Solve the damped least-squares problem by QR of the scaled Jacobian.
 
     The second-order correction of the step (geodesic acceleration) has to be small beside it.
@@ -179,7 +230,7 @@ def _qr_step(problem: _Problem, at: _Point, e: _Expansion, scaling, damping) -> 
     small = 2.0 * np.linalg.norm(acceleration) <= 0.75 * np.linalg.norm(velocity)
     gradient = e.gradient + problem.ridge * at.params
     promised = 0.5 * float(delta @ (damping * scaling * delta - gradient))
-    return _Step(delta + acceleration / scale, promised, known and bool(small), damping)
+    return Step(delta + acceleration / scale, promised, known and bool(small), damping)
 
 
 def levenberg_marquardt(
@@ -196,8 +247,12 @@ def levenberg_marquardt(
 def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: Monitor) -> Trace:
     regularised = bool((chain.alphas > 0).all() and objective.penalty.ridge.any())
     plain = regularised or not objective.loss.least_squares
-    problem = _Problem(objective, chain.weights, options.rough and plain)
-    step = _normal_step if plain else _qr_step
+    problem: _Problem
+    if regularised and is_sequential(objective.network):
+        problem, step = _Windows(objective, chain.weights, options.rough), product_step
+    else:
+        problem = _Problem(objective, chain.weights, options.rough and plain)
+        step = _normal_step if plain else _qr_step
     found: list[np.ndarray] = []
     records: list[tuple[float, float, float, int]] = []
     objectives: list[float] = []
@@ -245,7 +300,7 @@ def _minimise(
         if gain >= 0 and promised > 0:
             exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
             found = problem.expand(trial, exact)
-        if found is not None and np.isfinite(found.normal).all():
+        if found is not None and found.finite:
             small = promised <= options.decrease * at.value
             ratio = gain / promised
             at, expansion = trial, found
@@ -261,6 +316,8 @@ def _minimise(
     return at, relative, history
 
 
-def _scaling(problem: _Problem, expansion: _Expansion, before: np.ndarray | float) -> np.ndarray:
-    diagonal = np.diagonal(expansion.normal) + problem.ridge
+def _scaling(
+    problem: _Problem, expansion: "_Expansion | _Products", before: np.ndarray | float
+) -> np.ndarray:
+    diagonal = expansion.diagonal + problem.ridge
     return np.maximum(MEMORY * before, np.where(diagonal > 0, diagonal, 1e-300))

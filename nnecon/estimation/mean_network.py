@@ -1,0 +1,141 @@
+r"""Paths of the mean of several networks, one a random start.
+
+A forecast is the mean over draws of a procedure that starts at random: from each start the nearest
+minimum at a middle penalty, followed to both ends of the grid, and the classical model where that
+is better. The mean does not hang on which start was lucky, and its errors out of sample are smaller
+than those of the network with the best fit (Hansen and Salamon, 1990), so that it is the mean
+network whose error chooses the penalty.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnecon.estimation.estimate import Solver, certify, estimate
+from nnecon.estimation.execution import LOCAL, Execution
+from nnecon.estimation.path import IMPROVEMENT, Baselines, start_from
+from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution
+
+MIDDLE = 0.5
+"""Where along the grid the starts are solved first."""
+
+WITHIN = Options(gradient=1e-8, decrease=1e-14, first=300, later=300)
+"""How far each draw of the estimate is solved."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanPaths:
+    """Networks of every draw, penalty and weight vector.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (m,)
+        Finite penalties, descending.
+    params : ndarray of shape (s, m, d, k)
+        Standardised parameters of the d draws.
+    objective : ndarray of shape (s, m, d)
+        Their objectives.
+    """
+
+    alphas: np.ndarray
+    params: np.ndarray
+    objective: np.ndarray
+
+
+def mean_paths(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> MeanPaths:
+    """Follow every start on every weight vector.
+
+    Parameters
+    ----------
+    objective : Objective
+        The problem.
+    weights : ndarray of shape (s, n)
+        The sample and its resamples.
+    baselines : Baselines
+        Their classical solutions.
+    alphas : ndarray of shape (m,)
+        Finite penalties, descending.
+    starts : ndarray of shape (d, k)
+        Random neural parts.
+    solver, execution
+        The algorithm, and where it runs.
+    """
+    first = int(MIDDLE * (len(alphas) - 1))
+    order = np.concatenate([np.arange(first, len(alphas)), np.arange(first - 1, -1, -1)])
+    after = np.arange(-1, len(order) - 1)
+    if first:
+        after[len(alphas) - first] = 0
+    chains = [
+        Chain(w, start, alphas[order], after, loss)
+        for w, base, loss in zip(weights, baselines.params, baselines.loss, strict=True)
+        for start in start_from(base, starts)
+    ]
+    traces = estimate(objective, chains, solver, FAST, execution)
+    shape = len(weights), len(starts), len(alphas)
+    params = np.empty((*shape, len(starts[0])))
+    value = np.empty(shape)
+    for at, trace in enumerate(traces):
+        s, d = divmod(at, len(starts))
+        params[s, d, order] = trace.params
+        value[s, d, order] = trace.loss + alphas[order] * trace.penalty
+    params, value = np.swapaxes(params, 1, 2), np.swapaxes(value, 1, 2)
+    classical = baselines.loss[:, None, None]
+    worse = ~(value < classical * (1 - IMPROVEMENT))
+    return MeanPaths(
+        alphas,
+        np.where(worse[..., None], baselines.params[:, None, None], params),
+        np.where(worse, classical, value),
+    )
+
+
+def mean_network(
+    objective: Objective,
+    weights: np.ndarray,
+    baseline: np.ndarray,
+    alpha: float,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> list[Solution]:
+    """Networks of all draws at one penalty, each with a certificate, the best first.
+
+    Parameters
+    ----------
+    objective, weights, baseline
+        The problem (n,) and its classical solution (k,).
+    alpha : float
+        Penalty.
+    starts : ndarray of shape (d, k)
+        Where each draw starts, the linear part included: a random neural part beside the classical
+        solution, or the estimate of a sample that is nearly the same.
+    """
+    chain = Chain.single(weights, baseline, alpha)
+    classical = certify(
+        objective, objective.network.canonical(baseline), chain, "weighted least squares", 1
+    )
+    chains = [Chain.single(weights, start, alpha) for start in starts]
+    traces = estimate(objective, chains, solver, WITHIN, execution)
+    found: list[Solution] = []
+    for own, trace in zip(chains, traces, strict=True):
+        value = trace.loss[0] + alpha * trace.penalty[0]
+        if not value < classical.objective * (1 - IMPROVEMENT):
+            found.append(classical)
+            continue
+        params = objective.network.canonical(trace.params[0])
+        count = int(trace.iterations[0])
+        found.append(certify(objective, params, own, solver.name, count, trace))
+    return sorted(found, key=lambda one: one.objective)
+
+
+def stacked(solutions: Sequence[Solution]) -> np.ndarray:
+    """Parameters of the draws, shape (d, k)."""
+    return np.stack([one.params for one in solutions])

@@ -1,0 +1,207 @@
+"""Estimation of one equation of a forecaster: penalty grid, expanding windows, draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.scaling import Scaling
+from nnecon.estimation.estimate import Solver, certify
+from nnecon.estimation.execution import Execution
+from nnecon.estimation.kernels import fitted
+from nnecon.estimation.mean_network import MeanPaths, mean_network, mean_paths
+from nnecon.estimation.path import Baselines, alpha_grid, find_live, start_from
+from nnecon.estimation.problem import Chain, Objective
+from nnecon.estimation.resampling import Folds
+from nnecon.inference.degrees_of_freedom import effective_degrees
+from nnecon.results.equations import Equation
+from nnecon.results.path import (
+    CrossValidation,
+    RegularizationPath,
+    choose_alpha,
+    standard_error,
+)
+
+PROBES = 2
+"""Starts that look for the penalty at which the network comes alive."""
+
+EXACT_FIT = 1e-20
+"""Half the mean squared residual of standardised data at which a linear fit counts as exact."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One equation, and how it is to be estimated.
+
+    Parameters
+    ----------
+    name : str
+        The series explained.
+    index : pandas.Index
+        Periods of the n rows.
+    endog : ndarray of shape (n,)
+        The series, in its units.
+    objective, scaling
+        The standardised problem.
+    effects : callable
+        Average effects (e,) by name at parameters (d, k) of draws.
+    alpha : float or str
+        Penalty, or "cv" or "1se".
+    alphas : int or ndarray
+        The grid, or its size.
+    folds : Folds or None
+        Expanding windows.
+    starts : ndarray of shape (d, k)
+        Random neural parts.
+    warm : ndarray of shape (d, k) or None
+        Estimates of a sample that is nearly the same, from which the draws start instead.
+    solver, execution
+        The algorithm, and where it runs.
+    """
+
+    name: str
+    index: pd.Index
+    endog: np.ndarray
+    objective: Objective
+    scaling: Scaling
+    effects: Callable[[np.ndarray], pd.Series]
+    alpha: float | str
+    alphas: int | np.ndarray
+    folds: Folds | None
+    starts: np.ndarray
+    warm: np.ndarray | None
+    solver: Solver
+    execution: Execution
+
+
+def fit_equation(task: Task) -> Equation:
+    """Estimate an equation: choose the penalty where it is to be chosen, then all draws at it."""
+    objective, n = task.objective, len(task.endog)
+    weights = np.ones((1, n))
+    if task.folds is not None:
+        weights = np.concatenate([weights, task.folds.train.astype(float)])
+    classical = Baselines.solve(objective, weights)
+    base, rule = classical.params[0], "the user"
+    path = cv = None
+    alpha = task.alpha if isinstance(task.alpha, float) else np.inf
+    if not objective.penalised.any() or classical.loss[0] <= EXACT_FIT:
+        alpha, rule = np.inf, "no network"
+    elif task.folds is not None:
+        found = _search(task, weights, classical)
+        path, cv = found.path, found.cv
+        if task.alpha in ("cv", "1se"):
+            assert path.alpha_min is not None and path.alpha_1se is not None
+            alpha = path.alpha_min if task.alpha == "cv" else path.alpha_1se
+            rule = "cross-validation" if task.alpha == "cv" else "one-standard-error rule"
+    if np.isinf(alpha):
+        chain = Chain.single(weights[0], base, np.inf)
+        solutions = [certify(objective, base, chain, "least squares", 1)]
+    else:
+        begin = start_from(base, task.starts) if task.warm is None else task.warm
+        solutions = mean_network(
+            objective, weights[0], base, alpha, begin, task.solver, task.execution
+        )
+    edf = float(effective_degrees(objective, solutions, weights[0]).mean())
+    return Equation(
+        task.name, objective, task.scaling, tuple(solutions), alpha, rule, edf, path, cv
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    path: RegularizationPath
+    cv: CrossValidation
+
+
+def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
+    """Paths of sample and folds, their scores, and the penalty with the least error."""
+    objective, folds = task.objective, task.folds
+    assert folds is not None
+    grid = task.alphas
+    if isinstance(grid, int):
+        probes = task.starts[:PROBES]
+        one = Baselines(classical.params[:1], classical.loss[:1])
+        live = find_live(objective, weights[0], one, probes, task.solver, task.execution)
+        noise = 2.0 * float(classical.loss[0])
+        grid = alpha_grid(live.alpha, noise, len(task.endog), grid)
+    paths = mean_paths(
+        objective, weights, classical, grid, task.starts, task.solver, task.execution
+    )
+    scores, baseline, predictions = _scores(task, classical, paths)
+    ladder = np.r_[np.inf, grid]
+    best, sparing = choose_alpha(ladder, scores)
+    at = int(np.flatnonzero(ladder == best)[0])
+    rows = np.concatenate(folds.test)
+    frame = pd.DataFrame(
+        {
+            "fold": np.repeat(np.arange(len(folds)), [len(test) for test in folds.test]),
+            "actual": task.endog[rows],
+            "network": np.concatenate([values[at] for values in predictions]),
+            "baseline": np.concatenate([values[0] for values in predictions]),
+        },
+        index=task.index[rows],
+    )
+    cv = CrossValidation(ladder, scores, baseline, folds.test, folds.description, frame)
+    return _Search(_describe(task, classical, paths, scores, best, sparing), cv)
+
+
+def _predicted(task: Task, draws: np.ndarray) -> np.ndarray:
+    """Mean network's values on all rows, in the units of the series, shape (n,)."""
+    values = [fitted(task.objective.network, params, task.objective.inputs) for params in draws]
+    return task.scaling.restore(np.mean(values, axis=0))
+
+
+def _scores(
+    task: Task, classical: Baselines, paths: MeanPaths
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Mean squared errors (f, 1 + m) and of the baseline (f,), and predictions (1 + m, rows)."""
+    assert task.folds is not None
+    scores, predictions = [], []
+    for fold, test in enumerate(task.folds.test):
+        draws = [classical.params[1 + fold][None], *paths.params[1 + fold]]
+        values = np.stack([_predicted(task, each) for each in draws])[:, test]
+        scores.append(((task.endog[test] - values) ** 2).mean(axis=1))
+        predictions.append(values)
+    table = np.array(scores)
+    return table, table[:, 0], predictions
+
+
+def _describe(
+    task: Task,
+    classical: Baselines,
+    paths: MeanPaths,
+    scores: np.ndarray,
+    best: float,
+    sparing: float,
+) -> RegularizationPath:
+    """Effects, degrees of freedom and scores of the mean network along the path."""
+    alphas = np.r_[np.inf, paths.alphas]
+    every = [classical.params[:1], *paths.params[0]]
+    weights = np.ones(len(task.endog))
+    freedom, certificates, linear, effects, train = [], [], [], [], []
+    p = len(task.scaling.linear)
+    for alpha, draws in zip(alphas, every, strict=True):
+        solutions = [
+            certify(task.objective, params, Chain.single(weights, params, alpha), "", 0)
+            for params in draws
+        ]
+        freedom.append(effective_degrees(task.objective, solutions, weights).mean())
+        certificates.append(max(solution.certificate for solution in solutions))
+        linear.append(draws[:, :p].mean(axis=0))
+        effects.append(task.effects(draws))
+        train.append(((task.endog - _predicted(task, draws)) ** 2).mean())
+    return RegularizationPath(
+        alphas=alphas,
+        edf=np.array(freedom),
+        train_score=np.array(train),
+        effects=pd.DataFrame(effects, index=pd.Index(alphas, name="alpha")),
+        switches=np.zeros(len(alphas), dtype=bool),
+        converged=np.array(certificates) < 1e-2,
+        certificate=np.array(certificates),
+        params=np.array(linear),
+        cv_mean=scores.mean(axis=0),
+        cv_se=standard_error(scores),
+        alpha_min=best,
+        alpha_1se=sparing,
+    )

@@ -1,0 +1,275 @@
+"""The forecasters: which network stands beside the autoregression."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from nnecon.data.windows import Layout
+from nnecon.exceptions import SpecificationError
+from nnecon.models.forecasting import WINDOWS, Forecaster, seasonal_period
+from nnecon.nets import Dense, LinearPart, Recurrent
+from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.recurrent import CANDIDATES, GATES
+
+
+class LSTMForecaster(Forecaster):
+    r"""Forecaster with a recurrent network beside a vector autoregression.
+
+    For each target,
+
+    .. math::
+
+        y_{it} = c_i + x_t'\beta_i + \sum_{l=1}^p a_{il}' y_{t-l}
+            + w_i' h_T(y_{t-1}, \dots, y_{t-T}) + u_{it},
+
+    where :math:`h_T` is the state of an LSTM, GRU or plain recurrent network after the last T
+    periods. The autoregression is not penalised, the network is: at ``alpha=inf`` the equations
+    together are the VAR(p) of statsmodels (with one series its AutoReg). Each equation has a
+    network and a penalty of its own. Predictors that are no targets have linear equations, so that
+    forecasts go on beyond one period.
+
+    Parameters
+    ----------
+    endog : array_like of shape (n,) or (n, m)
+        Targets, one row a period.
+    exog : array_like of shape (n, k), optional
+        Regressors whose values at the forecast period are known; needed by ``forecast``.
+    predictors : array_like of shape (n, q), optional
+        Other series, which help with their lags.
+    units : int or tuple of int
+        Units of each recurrent layer; ``()`` is the autoregression.
+    cell : {"lstm", "gru", "rnn"}
+        Kind of unit.
+    candidate : {"tanh", "logistic"}
+        Activation of what is proposed as the new state.
+    window : int, optional
+        Periods that the network sees; by default two years of quarters, one of months.
+    linear_part : bool
+        Whether lags enter linearly, without penalty; False leaves a constant and known regressors.
+    linear_lags : {"bic", "aic", "hqic"}, int or sequence of int
+        Lags of the autoregression, or the criterion that chooses how many.
+    max_lags : int, optional
+        Most lags that a criterion may choose; 8 for quarters, 12 for months.
+
+    Raises
+    ------
+    DataError
+        Data that cannot be used; the message names the series, the period and a way out.
+    SpecificationError
+        Arguments that contradict each other.
+
+    Notes
+    -----
+    The LSTM is that of Hochreiter and Schmidhuber (1997) with forget gates (Gers, Schmidhuber and
+    Cummins, 2000).
+
+    Examples
+    --------
+    >>> import nnecon as ne
+    >>> macro = ne.datasets.load_macro()
+    >>> model = ne.LSTMForecaster.from_formula("infl + growth ~ tbilrate", macro, linear_lags=2)
+    >>> results = model.fit(alpha=float("inf"))
+    >>> results.forecast(2).round(1)  # doctest: +NORMALIZE_WHITESPACE
+            infl  growth
+    2009Q4   2.7     1.9
+    2010Q1   2.4     2.7
+    """
+
+    units: tuple[int, ...]
+    cell: str
+    candidate: str
+    window: int | None
+
+    def _specify(
+        self,
+        units: Sequence[int] | int = (8,),
+        cell: str = "lstm",
+        candidate: str = "tanh",
+        window: int | None = None,
+        linear_part: bool = True,
+        linear_lags: Any = "bic",
+        max_lags: int | None = None,
+    ) -> dict[str, Any]:
+        for name, value, known in (
+            ("cell", cell, GATES),
+            ("candidate", candidate, CANDIDATES),
+        ):
+            if value not in known:
+                raise SpecificationError(
+                    f"{name}={value!r} is not known; choose one of {[*known]}."
+                )
+        return {
+            "units": read_units("units", units),
+            "cell": cell,
+            "candidate": candidate,
+            **read_common(linear_part, linear_lags, max_lags),
+            "window": None if window is None else read_count("window", window),
+        }
+
+    def _inputs(self, layout: Layout) -> Layout:
+        if not self.units:
+            return layout
+        default = WINDOWS.get(self.frequency, 8)
+        return replace(layout, window=default if self.window is None else self.window)
+
+    def _network(self, layout: Layout) -> LinearPart:
+        return Recurrent(
+            layout.n_linear, layout.window, layout.per_period, self.units, self.cell, self.candidate
+        )
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        if not self.units:
+            return "none (autoregression)"
+        sizes = "-".join(str(size) for size in self.units)
+        return f"{self.cell.upper()} of {sizes} units, window of {self.layout.window}"
+
+
+class NeuralAR(Forecaster):
+    r"""Neural autoregression: a feed-forward network on lags, beside the linear autoregression.
+
+    .. math::
+
+        y_{it} = c_i + x_t'\beta_i + \sum_{l \in L} a_{il}' y_{t-l}
+            + f_i(y_{t-l}, l \in N; x_t) + u_{it}.
+
+    The network sees the lags of the linear part and, in data with seasons, the same period a year
+    ago. At ``alpha=inf`` the equations are the VAR(p) or, with one series, the AutoReg of
+    statsmodels.
+
+    Parameters
+    ----------
+    endog, exog, predictors
+        As in :class:`LSTMForecaster`.
+    hidden : int or tuple of int
+        Units of each hidden layer; ``()`` is the autoregression.
+    activation : str
+        As in :class:`nnecon.NeuralRegression`.
+    network_lags : int or sequence of int, optional
+        Lags that the network sees; by default those of the linear part.
+    seasonal_lags : int
+        Lags of whole years, in months or quarters, that linear part and network see besides; zero
+        for none.
+    linear_part, linear_lags, max_lags
+        As in :class:`LSTMForecaster`.
+
+    Notes
+    -----
+    R's ``forecast::nnetar`` is the pure network on the same lags (Hyndman and Athanasopoulos,
+    2021, section 12.4).
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import pandas as pd
+    >>> sunspots = sm.datasets.sunspots.load_pandas().data["SUNACTIVITY"]
+    >>> sunspots.index = pd.period_range("1700", periods=len(sunspots), freq="Y")
+    >>> results = NeuralAR(sunspots, linear_lags=9, hidden=(4,)).fit(alpha=0.01, n_starts=2)
+    >>> results.converged
+    True
+    """
+
+    hidden: tuple[int, ...]
+    activation: str
+    network_lags: tuple[int, ...] | None
+    seasonal_lags: int
+
+    def _specify(
+        self,
+        hidden: Sequence[int] | int = (8,),
+        activation: str = "tanh",
+        network_lags: Any = None,
+        seasonal_lags: int = 0,
+        linear_part: bool = True,
+        linear_lags: Any = "bic",
+        max_lags: int | None = None,
+    ) -> dict[str, Any]:
+        if activation not in ACTIVATIONS:
+            raise SpecificationError(
+                f"activation={activation!r} is not known; choose one of {[*ACTIVATIONS]}."
+            )
+        if isinstance(network_lags, Integral):
+            network_lags = range(1, read_count("network_lags", network_lags) + 1)
+        if network_lags is not None:
+            network_lags = tuple(
+                sorted({read_count("network_lags", lag) for lag in network_lags})
+            )  # fmt: skip
+        if not isinstance(seasonal_lags, Integral) or seasonal_lags < 0:
+            raise SpecificationError(
+                f"seasonal_lags={seasonal_lags!r}: give a whole number of years, zero for none."
+            )
+        if seasonal_lags and seasonal_period(self.frequency) is None:
+            raise SpecificationError(
+                f"seasonal_lags={seasonal_lags} needs quarterly or monthly dates; name the lags in "
+                "linear_lags instead, such as [1, 2, 11]."
+            )
+        return {
+            "hidden": read_units("hidden", hidden),
+            "activation": activation,
+            "network_lags": network_lags,
+            "seasonal_lags": int(seasonal_lags),
+            **read_common(linear_part, linear_lags, max_lags),
+        }
+
+    def _seasonal(self) -> tuple[int, ...]:
+        period = seasonal_period(self.frequency) or 0
+        return tuple(period * year for year in range(1, self.seasonal_lags + 1))
+
+    def _inputs(self, layout: Layout) -> Layout:
+        seasonal = self._seasonal()
+        linear = tuple(sorted({*layout.lags, *seasonal})) if self.linear_part else ()
+        own = self.lags if self.network_lags is None else self.network_lags
+        seen = tuple(sorted({*own, *seasonal})) if self.hidden else ()
+        return replace(layout, lags=linear, network_lags=seen)
+
+    def _network(self, layout: Layout) -> LinearPart:
+        return Dense(layout.n_linear, layout.n_network, self.hidden, self.activation)
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        if not self.hidden:
+            return "none (autoregression)"
+        sizes = "-".join(str(size) for size in self.hidden)
+        return f"{sizes} {self.activation} on lags {written(self.layout.network_lags)}"
+
+
+def written(lags: Sequence[int]) -> str:
+    """Lags as a person would write them.
+
+    Examples
+    --------
+    >>> written((1, 2, 3, 12)), written((1,))
+    ('1-3, 12', '1')
+    """
+    runs: list[list[int]] = []
+    for lag in lags:
+        if runs and lag == runs[-1][-1] + 1:
+            runs[-1].append(lag)
+        else:
+            runs.append([lag])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def read_units(name: str, units: Any) -> tuple[int, ...]:
+    """Units of each layer."""
+    layers = tuple(units) if isinstance(units, Sequence | np.ndarray) else (units,)
+    return tuple(read_count(name, size) for size in layers)
+
+
+def read_count(name: str, value: Any) -> int:
+    """A whole number of at least one."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise SpecificationError(f"{name}={value!r}: give a whole number of at least 1.")
+    return int(value)
+
+
+def read_common(linear_part: bool, linear_lags: Any, max_lags: int | None) -> dict[str, Any]:
+    """Arguments of the autoregression."""
+    if not isinstance(linear_part, bool):
+        raise SpecificationError(f"linear_part={linear_part!r}: give True or False.")
+    return {"linear_part": linear_part, "linear_lags": linear_lags, "max_lags": max_lags}

@@ -1,0 +1,279 @@
+"""The numbers of a forecaster: parameters, fit, criteria, the covariance of its shocks."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.series import Series
+from nnecon.data.windows import raw_rows, standard_rows
+from nnecon.estimation.kernels import fitted
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.dynamics import Linear
+from nnecon.inference.lag_effects import LagEffects
+from nnecon.results.equations import Equation
+from nnecon.results.immutable import Immutable
+from nnecon.results.path import CrossValidation, RegularizationPath
+from nnecon.results.simulator import Simulator, system_of
+
+
+class ForecasterNumbers(Immutable):
+    """What a forecaster has found; :class:`ForecasterResults` forecasts with it and shows it.
+
+    Parameters
+    ----------
+    model
+        The specification on the data of the estimation.
+    equations : tuple of Equation
+        One a series: targets, then predictors, whose equations are linear.
+    search : str
+        Starts and random numbers, as a phrase for the summary.
+    data : Series, optional
+        The data that forecasts go on from; by default those of the estimation.
+    """
+
+    model: Any
+    equations: tuple[Equation, ...]
+    search: str
+    data: Series
+
+    def __init__(
+        self,
+        model: Any,
+        equations: tuple[Equation, ...],
+        search: str,
+        data: Series | None = None,
+    ) -> None:
+        self.__dict__.update(
+            model=model,
+            equations=equations,
+            search=search,
+            data=model.series if data is None else data,
+        )
+
+    # -- estimate ---------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the targets."""
+        return self.model.endog_names
+
+    @property
+    def _own(self) -> tuple[Equation, ...]:
+        """Equations of the targets."""
+        return self.equations[: len(self.targets)]
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Linear part in the user's units, a row a regressor, a column a target.
+
+        As ``params`` of statsmodels' VAR, which they equal at ``alpha=inf``. Beside a network they
+        are its linear part alone; see :attr:`effects` for the whole. The mean over draws.
+        """
+        columns = {equation.name: equation.linear for equation in self._own}
+        return pd.DataFrame(columns, index=self.model.exog_names)
+
+    @property
+    def alphas_chosen(self) -> dict[str, float]:
+        """Penalty of each target's network; infinite where its equation is the classical one."""
+        return {equation.name: equation.alpha for equation in self._own}
+
+    @property
+    def alpha(self) -> pd.Series:
+        """The same as a series."""
+        return pd.Series(self.alphas_chosen, name="alpha")
+
+    @property
+    def edf(self) -> pd.Series:
+        """Effective degrees of freedom of each equation, the linear part included."""
+        return pd.Series({one.name: one.edf for one in self._own}, name="edf")
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every equation is linear, so that the estimate is the autoregression."""
+        return all(equation.is_linear for equation in self.equations)
+
+    @property
+    def converged(self) -> bool:
+        """Whether every network has a relative gradient norm under 1e-6."""
+        return all(equation.converged for equation in self.equations)
+
+    @property
+    def path(self) -> dict[str, RegularizationPath]:
+        """Regularisation path of each target's equation, from the autoregression."""
+        return {one.name: self._there(one.path, one.name) for one in self._own}
+
+    @property
+    def cv(self) -> dict[str, CrossValidation]:
+        """Expanding-window errors of each target's network and autoregression."""
+        return {one.name: self._there(one.cv, one.name) for one in self._own}
+
+    def _there(self, found: Any, name: str) -> Any:
+        if found is None:
+            raise SpecificationError(
+                f"the equation of {name!r} was estimated at a given penalty, without a path; fit "
+                "with alpha='cv' or cv=5."
+            )
+        return found
+
+    # -- fit --------------------------------------------------------------------------------------
+
+    @property
+    def nobs(self) -> int:
+        """Rows of the estimation."""
+        return len(self.model.sample.rows)
+
+    @cached_property
+    def _residuals(self) -> np.ndarray:
+        """Residuals of all equations on the sample of the estimation, in their units."""
+        values = [self._values(one, one.objective.inputs) for one in self.equations]
+        return self.model.sample.target - np.column_stack(values)
+
+    def _values(self, equation: Equation, rows: np.ndarray) -> np.ndarray:
+        """Mean network's values on standardised rows, in the units of the series."""
+        network = equation.network
+        live = [one for one in equation.solutions if one.penalty > 0]
+        dead = [one for one in equation.solutions if one.penalty == 0]
+        total = sum((fitted(network, one.params, rows) for one in live), np.zeros(len(rows)))
+        if dead:
+            total = total + len(dead) * fitted(network, dead[0].params, rows)
+        return equation.scaling.restore(total / len(equation.solutions))
+
+    def _ordinals(self, count: int) -> np.ndarray:
+        """Periods of ``count`` rows from the first of the data, as the model counts them."""
+        start = self.model.series.axis.ordinals(self.data.index[:1])[0]
+        return start + np.arange(count)
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        """Known regressors at the periods of the data."""
+        return self.model.known_values(self.data.exog, self._ordinals(len(self.data.index)))
+
+    @cached_property
+    def fittedvalues(self) -> pd.DataFrame:
+        """One-step forecasts in the data, a column a target."""
+        layout, data = self.model.layout, self.data
+        rows = raw_rows(layout, data.endog, self._known, np.arange(len(data.index)))
+        complete = np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
+        if not layout.window:
+            complete &= np.isfinite(rows).all(axis=1)
+        complete &= np.arange(len(rows)) >= data.first
+        columns = {}
+        for equation in self._own:
+            standard = standard_rows(equation.scaling, rows[complete])
+            columns[equation.name] = self._values(equation, standard)
+        return pd.DataFrame(columns, index=data.index[complete])
+
+    @cached_property
+    def resid(self) -> pd.DataFrame:
+        """Actual less fitted values, a column a target; NaN where the actual value is missing."""
+        m = len(self.targets)
+        actual = pd.DataFrame(self.data.endog[:, :m], index=self.data.index, columns=self.targets)
+        return actual.loc[self.fittedvalues.index] - self.fittedvalues
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """Average derivative of each one-step forecast by each lag, through line and network."""
+        columns = {}
+        for one in self._own:
+            lag_effects = LagEffects(
+                one.network,
+                self.model.layout,
+                one.scaling,
+                one.objective.inputs,
+                self.model.series.names,
+            )
+            columns[one.name] = lag_effects(one.params)
+        return pd.DataFrame(columns)
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one series, so that statsmodels' AutoReg is the classical model."""
+        return len(self.equations) == 1
+
+    @cached_property
+    def _covariance(self) -> np.ndarray:
+        r"""Covariance of the shocks of all series.
+
+        :math:`\hat\sigma_{ij} = e_i'e_j / \sqrt{d_i d_j}` with
+        :math:`d_i = n - \text{edf}_i`, as in statsmodels' VAR. AutoReg divides by n, and so the
+        classical coefficients are not counted where there is one series.
+        """
+        return self._shocks.T @ self._shocks / self.nobs
+
+    @cached_property
+    def _shocks(self) -> np.ndarray:
+        """Residuals of all equations, enlarged for the degrees of freedom that they lack."""
+        spent = np.array([equation.edf for equation in self.equations])
+        if self.single:
+            spent = spent - self.model.layout.n_linear
+        return self._residuals * np.sqrt(self.nobs / np.maximum(self.nobs - spent, 1.0))
+
+    @property
+    def sigma_u(self) -> pd.DataFrame:
+        """Covariance of the targets' shocks, divided by degrees of freedom as in the VAR."""
+        m = len(self.targets)
+        return pd.DataFrame(self._covariance[:m, :m], index=self.targets, columns=self.targets)
+
+    @cached_property
+    def _log_determinant(self) -> float:
+        """Log determinant of the maximum likelihood estimate of the targets' covariance."""
+        resid = self._residuals[:, : len(self.targets)]
+        return float(np.linalg.slogdet(resid.T @ resid / self.nobs)[1])
+
+    @property
+    def llf(self) -> float:
+        """Gaussian log-likelihood of the targets."""
+        m = len(self.targets)
+        return -0.5 * self.nobs * (m * np.log(2.0 * np.pi) + self._log_determinant + m)
+
+    def information_criterion(self, penalty: float) -> float:
+        """Criterion that charges ``penalty`` for a degree of freedom.
+
+        With several series, the log determinant plus ``penalty * edf / n`` as in statsmodels' VAR;
+        with one, ``-2 llf + penalty (edf + 1)`` as in its AutoReg.
+        """
+        spent = float(self.edf.sum())
+        if self.single:
+            return -2.0 * self.llf + penalty * (spent + 1.0)
+        return self._log_determinant + penalty * spent / self.nobs
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion with effective degrees of freedom."""
+        return self.information_criterion(2.0)
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion with effective degrees of freedom."""
+        return self.information_criterion(float(np.log(self.nobs)))
+
+    @property
+    def hqic(self) -> float:
+        """Hannan and Quinn's criterion with effective degrees of freedom."""
+        return self.information_criterion(float(2.0 * np.log(np.log(self.nobs))))
+
+    # -- the linear system ------------------------------------------------------------------------
+
+    @cached_property
+    def _linear_system(self) -> Linear:
+        """The system where all equations are linear."""
+        return linear_system(self.model.layout, self.equations, self._covariance)
+
+    @cached_property
+    def _simulator(self) -> Simulator:
+        """The system where some equations are not."""
+        system = system_of(self.model.layout, self.equations, self._covariance)
+        return Simulator(system, self.equations, self._shocks - self._shocks.mean(axis=0))
+
+
+def linear_system(layout: Any, equations: tuple[Equation, ...], covariance: np.ndarray) -> Linear:
+    """Coefficient matrices from the linear parts of the equations."""
+    table = np.column_stack([equation.linear for equation in equations])
+    m, order = layout.n_series, max(layout.lags, default=0)
+    coefs = np.zeros((order, m, m))
+    fixed = 1 + (layout.n_known if layout.known_linear else 0)
+    for at, lag in enumerate(layout.lags):
+        coefs[lag - 1] = table[fixed + at * m : fixed + (at + 1) * m].T
+    return Linear(coefs, table[:fixed], covariance)

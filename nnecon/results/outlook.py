@@ -1,0 +1,141 @@
+"""Forecasts with standard errors and intervals, as statsmodels' predictions give them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from nnecon.data.syntax import suggestion
+from nnecon.exceptions import ForecastError, SpecificationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """Forecasts of the targets, period by period.
+
+    Made by ``get_forecast``.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        What is forecast.
+    index : pandas.Index
+        Periods, shape (h,).
+    mean, se : ndarray of shape (h, m)
+        Forecasts and their standard errors, in units of the targets.
+    paths : ndarray of shape (r, h, m) or None
+        Simulated futures, whose quantiles are the intervals; None where the system is linear and
+        they are those of the normal distribution.
+    variances : mapping of str to ndarray of shape (h, m)
+        Where the variance comes from: ``shocks``, ``parameters``, ``starts``.
+    method : str
+        How they were made, in words.
+    """
+
+    targets: tuple[str, ...]
+    index: pd.Index
+    mean: np.ndarray
+    se: np.ndarray
+    paths: np.ndarray | None
+    variances: Mapping[str, np.ndarray]
+    method: str
+
+    @property
+    def predicted_mean(self) -> pd.DataFrame:
+        """Forecasts, one column a target."""
+        return self._frame(self.mean)
+
+    @property
+    def se_mean(self) -> pd.DataFrame:
+        """Standard errors of the forecasts, one column a target."""
+        return self._frame(self.se)
+
+    @property
+    def variance_shares(self) -> pd.DataFrame:
+        """Shares of the variance by where it comes from, a column a target and source."""
+        total = np.sum([*self.variances.values()], axis=0)
+        pieces = {
+            (name, source): np.divide(
+                values[:, j], total[:, j], out=np.zeros(len(values)), where=total[:, j] > 0
+            )
+            for j, name in enumerate(self.targets)
+            for source, values in self.variances.items()
+        }
+        return pd.DataFrame(pieces, index=self.index)
+
+    def limits(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends of intervals with level ``1 - alpha``, each of shape (h, m)."""
+        check_level(alpha)
+        if self.paths is None:
+            width = stats.norm.ppf(1.0 - alpha / 2.0) * self.se
+            return self.mean - width, self.mean + width
+        low, high = np.quantile(self.paths, [alpha / 2.0, 1.0 - alpha / 2.0], axis=0)
+        return low, high
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Intervals with level ``1 - alpha``: columns ``lower y`` and ``upper y`` a target."""
+        low, high = self.limits(alpha)
+        columns = {}
+        for j, name in enumerate(self.targets):
+            columns[f"lower {name}"], columns[f"upper {name}"] = low[:, j], high[:, j]
+        return pd.DataFrame(columns, index=self.index)
+
+    def summary_frame(self, alpha: float = 0.05, target: str | None = None) -> pd.DataFrame:
+        """Mean, standard error and interval as statsmodels names them.
+
+        Parameters
+        ----------
+        alpha : float
+            One less the level of the intervals.
+        target : str, optional
+            One target. By default all: with several targets, columns have two levels, target and
+            statistic.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``mean``, ``mean_se``, ``mean_ci_lower``, ``mean_ci_upper``.
+        """
+        low, high = self.limits(alpha)
+        frames = {
+            name: pd.DataFrame(
+                {
+                    "mean": self.mean[:, j],
+                    "mean_se": self.se[:, j],
+                    "mean_ci_lower": low[:, j],
+                    "mean_ci_upper": high[:, j],
+                },
+                index=self.index,
+            )
+            for j, name in enumerate(self.targets)
+        }
+        if target is not None:
+            if target not in frames:
+                raise SpecificationError(f"{target!r} is no target; {suggestion(target, frames)}")
+            return frames[target]
+        return frames[self.targets[0]] if len(frames) == 1 else pd.concat(frames, axis=1)
+
+    def _frame(self, values: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(values, index=self.index, columns=list(self.targets))
+
+    def __str__(self) -> str:
+        return str(self.summary_frame())
+
+
+def check_level(alpha: Any) -> None:
+    """Refuse a level outside zero and one."""
+    if isinstance(alpha, bool) or not isinstance(alpha, float | np.floating) or not 0 < alpha < 1:
+        raise SpecificationError(
+            f"alpha={alpha!r} must lie between 0 and 1, for example 0.1 for 90% intervals."
+        )
+
+
+def check_steps(steps: Any, name: str = "steps") -> int:
+    """Refuse a number of periods that is none."""
+    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not whole or steps < 1:
+        raise ForecastError(f"{name}={steps!r}: give a whole number of periods of at least 1.")
+    return int(steps)

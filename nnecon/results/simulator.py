@@ -1,0 +1,165 @@
+"""A fitted system put together for simulation, and forecasts made from simulated paths."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnecon.data.windows import Layout
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.parameter_draws import Estimated, draw_parameters
+from nnecon.inference.simulation import Scenario, System, draw_shocks, scenario, simulate
+from nnecon.results.equations import Equation
+from nnecon.results.future import Future
+
+PATHS = 1000
+"""Futures that are simulated by default."""
+
+SHARED = 40
+"""Paths on which draws of parameters are compared, all with the same shocks."""
+
+PARAMETER_DRAWS = 60
+
+SHOCKS = ("bootstrap", "normal")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """Forecasts from paths.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (h, m)
+        Mean of the paths at the estimate.
+    paths : ndarray of shape (r, h, m)
+        Paths with the uncertainty of parameters and starts added, where these are wanted.
+    shocks, parameters, starts : ndarray of shape (h, m)
+        Variances.
+    """
+
+    mean: np.ndarray
+    paths: np.ndarray
+    shocks: np.ndarray
+    parameters: np.ndarray
+    starts: np.ndarray
+
+
+def system_of(
+    layout: Layout, equations: Sequence[Equation], covariance: np.ndarray
+) -> System:  # fmt: skip
+    """The equations as numbers; each has as many draws as the one with most."""
+    p = layout.n_linear
+    live = [at for at, one in enumerate(equations) if not one.is_linear]
+    network = equations[0].network
+    linear = np.column_stack([one.params[:, :p].mean(axis=0) for one in equations])
+    draws = np.zeros((0, 1, network.n_params))
+    if live:
+        draws = np.stack([equations[at].params for at in live])
+        draws[:, :, :p] = 0.0
+    scaling = equations[0].scaling
+    return System(
+        network,
+        layout,
+        np.concatenate([scaling.linear_shift, scaling.input_shift]),
+        np.concatenate([scaling.linear_scale, scaling.input_scale]),
+        np.array([one.scaling.target_shift for one in equations]),
+        np.array([one.scaling.target_scale for one in equations]),
+        linear,
+        np.array(live, dtype=int),
+        draws,
+        covariance,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulator:
+    """Simulates a fitted system.
+
+    Parameters
+    ----------
+    system : System
+        Its equations.
+    equations : tuple of Equation
+        The same with what draws of parameters need.
+    residuals : ndarray of shape (n, m)
+        Residuals, corrected for degrees of freedom.
+    """
+
+    system: System
+    equations: tuple[Equation, ...]
+    residuals: np.ndarray
+
+    def scenario(self, future: Future) -> Scenario:
+        """The periods to simulate."""
+        known = np.concatenate([future.past_known, future.known])
+        return scenario(
+            self.system.layout, self.system.covariance, future.history, known, future.imposed
+        )
+
+    def shocks(
+        self, kind: str, paths: int, steps: int, rng: np.random.Generator
+    ) -> np.ndarray:  # fmt: skip
+        """Shocks of all series."""
+        if kind not in SHOCKS:
+            raise SpecificationError(f"shocks={kind!r}: choose 'bootstrap' or 'normal'.")
+        return draw_shocks(kind, self.system.covariance, self.residuals, paths, steps, rng)
+
+    def forecast(
+        self, future: Future, paths: int, kind: str, uncertain: bool, rng: np.random.Generator
+    ) -> Simulated:
+        """Mean, paths and variances of the periods that are forecast.
+
+        The change that a draw of the parameters makes to the mean path, shocks equal, is added to
+        the paths, and so is what one random start makes of it, with the variance of a mean of
+        starts.
+        """
+        periods = self.scenario(future)
+        shocks = self.shocks(kind, paths, len(future.imposed), rng)
+        found = simulate(self.system, periods, shocks)
+        mean, own = found.mean(axis=0), found.var(axis=0)
+        none = np.zeros_like(own)
+        if not uncertain:
+            return Simulated(mean, found, own, none, none)
+        few = self.shocks(kind, SHARED, len(future.imposed), rng)
+        middle = simulate(self.system, periods, few).mean(axis=0)
+        draws = draw_parameters(self._estimated(), PARAMETER_DRAWS, rng)
+        moved = np.stack(
+            [
+                simulate(self.system, periods, few, linear, networks).mean(axis=0) - middle
+                for linear, networks in zip(draws.linear, draws.networks, strict=True)
+            ]
+        )
+        moved -= moved.mean(axis=0)
+        apart = self._starts(periods, few)
+        added = moved[rng.integers(len(moved), size=paths)]
+        if len(apart) > 1:
+            added = added + rng.choice([-1.0, 1.0], size=(paths, 1, 1)) * (
+                apart[rng.integers(len(apart), size=paths)] / np.sqrt(len(apart) - 1.0)
+            )
+            none = apart.var(axis=0) / (len(apart) - 1.0)
+        return Simulated(mean, found + added, own, moved.var(axis=0), none)
+
+    def _starts(self, periods: Scenario, shocks: np.ndarray) -> np.ndarray:
+        """Deviations of the mean path of each start's networks, shape (d, h, m)."""
+        p, system = self.system.layout.n_linear, self.system
+        count = system.networks.shape[1]
+        paths = []
+        for draw in range(count):
+            alone = np.repeat(system.networks[:, draw : draw + 1], count, axis=1)
+            linear = system.linear.copy()
+            for at in system.live:
+                linear[:, at] = self.equations[at].params[draw, :p]
+            paths.append(simulate(system, periods, shocks, linear, alone).mean(axis=0))
+        return np.stack(paths) - np.mean(paths, axis=0)
+
+    def _estimated(self) -> list[Estimated]:
+        return [
+            Estimated(
+                one.objective,
+                one.params,
+                one.alpha,
+                self.residuals[:, at] / one.scaling.target_scale,
+                not one.is_linear,
+            )
+            for at, one in enumerate(self.equations)
+        ]
