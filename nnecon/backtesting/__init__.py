@@ -3,7 +3,7 @@
 ==================  ===========================================================================
 ``information``     the data as known at an origin: cut off, windowed, published late, revised
 ``schedule``        which origins there are, and what is estimated anew at each
-``forecasters``     models of all kinds behind one face
+``methods``         models of all kinds behind one face
 ``run``             :func:`backtest` itself
 ==================  ===========================================================================
 """

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.backtesting.forecasters import BaselineForecaster, Forecaster, Forecasts, read_models
 from nnecon.backtesting.information import Information, read_release_lag, read_vintages
+from nnecon.backtesting.methods import BaselineMethod, Forecasts, Method, read_models
 from nnecon.backtesting.schedule import AGAIN, NEW, Origin, origin_rows, schedule
 from nnecon.baselines.face import check_level, check_steps
 from nnecon.data.frames import as_frame
@@ -147,7 +147,7 @@ def backtest(
         raise SpecificationError(f"window={window!r} is not known; choose one of {WINDOWS}.")
     frame = _data(models, data)
     axis = TimeAxis.of(frame.index, "a backtest")
-    forecasters = read_models(models, targets, frame)
+    methods = read_models(models, targets, frame)
     rows = origin_rows(frame.index, initial, step, horizon)
     blocks = schedule(rows, refit, reselect)
     information = Information(
@@ -156,28 +156,29 @@ def backtest(
         rows[0] + 1 if window == "rolling" else None,
         read_vintages(vintages, frame, axis, rows),
     )
+    future = {method: method.future(frame) for method in methods}
     tasks = [
-        (block, forecaster, information.until(block[-1].row), forecaster.future(frame))
-        for forecaster in forecasters
+        (block, method, information.until(block[-1].row), _ahead(future[method], block, horizon))
+        for method in methods
         for block in blocks
     ]
     work = AtOrigins(int(horizon), float(alpha))
     with progress_bar(progress, "Backtesting") as bar:
         execution = replace(Execution.check(_processes(executor), checkpoint, bar), threads=1)
         done = iter(execution.run(work, tasks, record=OriginForecast))
-    records = {
-        forecaster: [record for _ in blocks for record in next(done)] for forecaster in forecasters
-    }
+    records = {method: [record for _ in blocks for record in next(done)] for method in methods}
     _tell(records, rows, frame.index)
+    outcomes = pd.concat([method.outcomes(frame) for method in methods], axis=1)
+    outcomes = outcomes.loc[:, ~outcomes.columns.duplicated()]
     return Backtest(
-        _long(records, rows, frame, axis),
+        _long(records, rows, outcomes, axis),
         _choices(records, rows, frame.index),
-        frame[list(dict.fromkeys(name for one in forecasters for name in one.targets))],
+        outcomes,
         step=int(step),
         alpha=float(alpha),
         window=information.window,
-        descriptions={one.name: one.description for one in forecasters},
-        reference=_reference(forecasters),
+        descriptions={one.name: one.description for one in methods},
+        reference=_reference(methods),
     )
 
 
@@ -191,28 +192,28 @@ class AtOrigins:
     def __call__(
         self,
         block: list[Origin],
-        forecaster: Forecaster,
+        method: Method,
         information: Information,
         future: pd.DataFrame | None,
         monitor: Monitor,
     ) -> list[OriginForecast]:
         """Forecasts from each origin of the block."""
         records = []
-        chosen = estimated = None
+        estimated = None
         for origin in block:
             monitor.check()
             frame = information.at(origin.row)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                with _named(forecaster.name, frame.index[-1]):
+                with _named(method.name, frame.index[-1]):
                     if origin.estimate == NEW:
-                        fitted = chosen = estimated = forecaster.fit(frame)
+                        fitted = estimated = method.fit(frame)
                     elif origin.estimate == AGAIN:
-                        fitted = estimated = forecaster.fit(frame, like=chosen)
+                        fitted = estimated = method.fit(frame, like=estimated)
                     else:
-                        fitted = forecaster.apply(estimated, frame)
-                    found = self._forecasts(forecaster, fitted, frame, origin, future)
-                    choice = forecaster.choice(fitted)
+                        fitted = method.apply(estimated, frame)
+                    found = self._forecasts(method, fitted, frame, origin, future)
+                    choice = method.choice(fitted)
             notes = dict.fromkeys(" ".join(str(one.message).split()) for one in caught)
             records.append(
                 OriginForecast(found.mean, found.lower, found.upper, choice, "\n".join(notes))
@@ -222,7 +223,7 @@ class AtOrigins:
 
     def _forecasts(
         self,
-        forecaster: Forecaster,
+        method: Method,
         fitted: Any,
         frame: pd.DataFrame,
         origin: Origin,
@@ -230,16 +231,16 @@ class AtOrigins:
     ) -> Forecasts:
         steps, known = self.horizon, None
         if future is not None:
-            known = future.iloc[origin.row + 1 : origin.row + 1 + steps]
+            known = future[future.index > frame.index[-1]].iloc[:steps]
             steps = len(known)
-        found = forecaster.forecasts(fitted, frame, steps, self.alpha, known)
-        if found.mean.shape != (steps, len(forecaster.targets)):
+        found = method.forecasts(fitted, frame, steps, self.alpha, known)
+        if found.mean.shape != (steps, len(method.targets)):
             raise ForecastError(f"its forecasts have shape {found.mean.shape}.")
         bad = np.argwhere(~np.isfinite(found.mean))
         if len(bad):
             ahead, column = bad[0]
             raise ForecastError(
-                f"its forecast of {forecaster.targets[column]!r} {ahead + 1} periods ahead is "
+                f"its forecast of {method.targets[column]!r} {ahead + 1} periods ahead is "
                 f"{found.mean[ahead, column]:g}."
             )
         # beyond the data there are no known regressors, and no outcomes either
@@ -259,6 +260,13 @@ def _named(model: str, cutoff: Any) -> Iterator[None]:
     except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
         error.add_note(f"This was {where}.")
         raise
+
+
+def _ahead(future: pd.DataFrame | None, block: list[Origin], horizon: int) -> pd.DataFrame | None:
+    """What is known in advance of the periods that a block forecasts."""
+    if future is None:
+        return None
+    return future.iloc[block[0].row + 1 : block[-1].row + 1 + horizon]
 
 
 def _data(models: Any, data: Any) -> pd.DataFrame:
@@ -284,11 +292,9 @@ def _processes(executor: Any) -> Any:
     return executor
 
 
-def _tell(
-    records: Mapping[Forecaster, list[OriginForecast]], rows: list[int], index: pd.Index
-) -> None:
+def _tell(records: Mapping[Method, list[OriginForecast]], rows: list[int], index: pd.Index) -> None:
     """One warning for each different one of a model, with the first cutoff."""
-    for forecaster, found in records.items():
+    for method, found in records.items():
         origins: dict[str, list[int]] = {}
         for row, record in zip(rows, found, strict=True):
             for note in str(record.notes).splitlines():
@@ -296,36 +302,34 @@ def _tell(
         for note, where in origins.items():
             more = f" and {len(where) - 1} more" if len(where) > 1 else ""
             warnings.warn(
-                f"model {forecaster.name!r} at the cutoff {label_text(index[where[0]])}{more}: "
-                f"{note}",
+                f"model {method.name!r} at the cutoff {label_text(index[where[0]])}{more}: {note}",
                 NneconWarning,
                 stacklevel=3,
             )
 
 
-def _reference(forecasters: list[Forecaster]) -> str:
+def _reference(methods: list[Method]) -> str:
     """The first baseline, else the last model."""
-    baselines = [one.name for one in forecasters if isinstance(one, BaselineForecaster)]
-    return baselines[0] if baselines else forecasters[-1].name
+    baselines = [one.name for one in methods if isinstance(one, BaselineMethod)]
+    return baselines[0] if baselines else methods[-1].name
 
 
 def _long(
-    records: Mapping[Forecaster, list[OriginForecast]],
+    records: Mapping[Method, list[OriginForecast]],
     rows: list[int],
-    frame: pd.DataFrame,
+    outcomes: pd.DataFrame,
     axis: TimeAxis,
 ) -> pd.DataFrame:
-    """One row a model, cutoff, variable and horizon."""
-    last = len(frame) - 1
+    """One row a model, cutoff, horizon and variable."""
+    last = len(outcomes) - 1
     pieces = []
-    for forecaster, found in records.items():
-        k = len(forecaster.targets)
+    for method, found in records.items():
+        k = len(method.targets)
         mean = np.stack([record.mean for record in found])
         horizon = mean.shape[1]
         ahead = np.arange(1, horizon + 1)
         at = np.array(rows)[:, None] + ahead
-        outcomes = frame[list(forecaster.targets)].to_numpy(dtype=float, na_value=np.nan)
-        actual = outcomes[np.minimum(at, last)]
+        actual = outcomes[list(method.targets)].to_numpy()[np.minimum(at, last)]
         actual[at > last] = np.nan
         labels = axis.following(0, last + 1 + horizon)
         pieces.append(
@@ -334,8 +338,8 @@ def _long(
                     "cutoff": labels[np.repeat(rows, horizon * k)],
                     "date": labels[np.repeat(at.ravel(), k)],
                     "horizon": np.tile(np.repeat(ahead, k), len(rows)),
-                    "variable": list(forecaster.targets) * (len(rows) * horizon),
-                    "model": forecaster.name,
+                    "variable": list(method.targets) * (len(rows) * horizon),
+                    "model": method.name,
                     "forecast": mean.ravel(),
                     "lower": np.stack([record.lower for record in found]).ravel(),
                     "upper": np.stack([record.upper for record in found]).ravel(),
@@ -347,7 +351,7 @@ def _long(
 
 
 def _choices(
-    records: Mapping[Forecaster, list[OriginForecast]], rows: list[int], index: pd.Index
+    records: Mapping[Method, list[OriginForecast]], rows: list[int], index: pd.Index
 ) -> pd.DataFrame:
     """What the data chose: one row a cutoff, one column a model that chooses."""
     texts = {one.name: [str(record.choice) for record in found] for one, found in records.items()}

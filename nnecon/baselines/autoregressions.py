@@ -1,12 +1,10 @@
-"""Vector autoregressions and autoregressions."""
+"""Vector autoregressions and autoregressions; statsmodels' models are imported when first used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from statsmodels.tsa.ar_model import AutoReg, ar_select_order
-from statsmodels.tsa.vector_ar.var_model import VAR, forecast, forecast_cov, ma_rep
 
 from nnecon.baselines.face import Block, Outlook, SeriesBaseline, SeriesUnit, read_targets
 from nnecon.exceptions import DataError, SpecificationError
@@ -131,6 +129,8 @@ class Autoregression(SeriesBaseline):
         return Recursion(block, block.start, self.trend, *self._fitted(block, order), chosen)
 
     def _order(self, block: Block) -> int:
+        from statsmodels.tsa.ar_model import ar_select_order
+
         most = self.maxlags or round(12 * (len(block.values) / 100.0) ** 0.25)
         self._check(block, most if self.maxlags else 1)
         most = min(most, (len(block.values) - len(self.trend) - 2) // 2)
@@ -147,6 +147,8 @@ class Autoregression(SeriesBaseline):
             )
 
     def _fitted(self, block: Block, order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        from statsmodels.tsa.ar_model import AutoReg
+
         fitted = AutoReg(block.values[:, 0], order, trend=self.trend).fit()
         terms = len(fitted.params) - order
         params = np.asarray(fitted.params)
@@ -163,6 +165,8 @@ class VectorAutoregression(Autoregression):
     def _order(self, block: Block) -> int:
         if block.values.shape[1] == 1:
             return super()._order(block)
+        from statsmodels.tsa.vector_ar.var_model import VAR
+
         self._check(block, self.maxlags or 1)
         found = VAR(block.values).select_order(self.maxlags, trend=self.trend)
         return int(getattr(found, str(self.lags)))
@@ -170,6 +174,8 @@ class VectorAutoregression(Autoregression):
     def _fitted(self, block: Block, order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if block.values.shape[1] == 1:
             return super()._fitted(block, order)
+        from statsmodels.tsa.vector_ar.var_model import VAR
+
         fitted = VAR(block.values).fit(order, trend=self.trend)
         terms, k = fitted.k_trend, fitted.neqs
         coefs = np.asarray(fitted.coefs).reshape(order, k, k)
@@ -212,6 +218,8 @@ class Recursion(SeriesUnit):
 
     def outlook(self, steps: int) -> Outlook:
         """Iterated forecasts; standard errors are those of the shocks, as in statsmodels."""
+        from statsmodels.tsa.vector_ar.var_model import forecast, forecast_cov, ma_rep
+
         time = np.arange(steps) + self.block.end - self.first + 1.0
         terms = time[:, None] ** np.arange(self.deterministic.shape[0])
         last = self.block.values[len(self.block.values) - self.order :]

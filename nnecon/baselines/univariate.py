@@ -1,4 +1,4 @@
-"""ARIMA models and exponential smoothing, target by target."""
+"""ARIMA models and exponential smoothing; statsmodels' models are imported when first used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.tsa.arima.model import ARIMA
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from nnecon.baselines.face import Block, Outlook, SeriesBaseline, SeriesUnit, read_targets
 from nnecon.exceptions import DataError, SpecificationError
@@ -142,6 +140,8 @@ class Arima(SeriesBaseline):
 
     def model(self, block: Block, first: int) -> Any:
         """The model of a block whose trend counts from period ``first``, as statsmodels has it."""
+        from statsmodels.tsa.arima.model import ARIMA
+
         lost = self.order[1] + self.seasonal_order[1] * self.seasonal_order[3]
         if len(block.values) <= lost + sum(self.order) + sum(self.seasonal_order[:3]) + 1:
             raise DataError(
@@ -212,6 +212,8 @@ class Ets(SeriesBaseline):
 
     def model(self, block: Block) -> Any:
         """The model of a block, as statsmodels has it."""
+        from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
         values = pd.Series(block.values[:, 0])
         if "mul" in self._kinds and (values <= 0).any():
             raise DataError(

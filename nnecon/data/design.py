@@ -121,6 +121,35 @@ class Design:
         source = ArraySource(endog, exog, missing)
         return cls(source, None, source.original_index)
 
+    def on(self, data: Any) -> "Design":
+        """The same formula on other data; what it remembers of a sample (knots, means) is new.
+
+        Raises
+        ------
+        SpecificationError
+            There is no formula, or only a part of the rows was used.
+        """
+        source = self._source
+        if isinstance(source, ArraySource):
+            raise SpecificationError(
+                "a model of arrays cannot be built on other data; use from_formula."
+            )
+        if len(source.chosen) != len(self._index):
+            raise SpecificationError(
+                "a model with subset= cannot be built on other data, since it is not known which "
+                "of their rows are meant; leave the rows out of the data."
+            )
+        frame = as_frame(data).copy(deep=False)
+        made = FormulaSource.build(
+            source.formula, frame, None, source.drop_cols, source.missing, source.parsed.bindings
+        )
+        return Design(made, frame, frame.index)
+
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """The data that a formula was given; None in the array interface and after loading."""
+        return self._frame
+
     @property
     def formula(self) -> str | None:
         """The formula, None in the array interface."""

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -61,6 +61,25 @@ class FeedForward(Model):
             "specification": checked,
             "network": checked.network(sample.exog.shape[1], sample.const_index),
         }
+
+    @property
+    def frame(self) -> Any:
+        """The DataFrame that the formula was given; None in the array interface."""
+        return self.design.frame
+
+    def on(self, data: Any) -> Self:
+        """The same formula and network on other data, for example those known at an earlier date.
+
+        Parameters
+        ----------
+        data : DataFrame
+            With the columns of the formula.
+        """
+        if self.weighted:
+            raise SpecificationError(
+                "a model with weights= cannot be built on other data, whose weights are not known."
+            )
+        return self._from_design(self.design.on(data), **self.specification.arguments)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What a file has to hold to build the model again, as JSON and arrays."""

@@ -131,23 +131,13 @@ def on_rows(model: FeedForward, rows: np.ndarray) -> FeedForward:
     rows : ndarray of int
         Positions in the sample.
     """
-    spec = model.specification
-    if spec.function is None:
-        options: dict[str, Any] = {
-            "hidden": spec.hidden,
-            "activation": spec.activation,
-            "linear_part": spec.linear_part,
-        }
-    else:
-        start = dict(zip(spec.param_names, np.asarray(spec.start), strict=True))
-        options = {"network": spec.function, "start_params": start}
     index = model.design.sample.index[rows]
     family: Any = type(model)
     return family(
         pd.Series(model.endog[rows], index=index, name=model.endog_names),
         _frame(model, rows),
         weights=model.weights[rows] if model.weighted else None,
-        **options,
+        **model.specification.arguments,
     )
 
 

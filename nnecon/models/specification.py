@@ -68,6 +68,18 @@ class Specification:
         start, names = _named(start_params)
         return cls((), activation, False, network, start, names)
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that make the specification again."""
+        if self.function is None:
+            return {
+                "hidden": self.hidden,
+                "activation": self.activation,
+                "linear_part": self.linear_part,
+            }
+        start = dict(zip(self.param_names, np.asarray(self.start), strict=True))
+        return {"network": self.function, "start_params": start}
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The arguments as JSON and arrays; of the user's function only its name."""
         meta = {

@@ -4,6 +4,8 @@ A new forecaster of nnecon is found by itself: all exported classes with ``from_
 results forecast. What it needs to be fast is in ``QUICK``.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -50,3 +52,59 @@ def same_forecasts(first, second, rtol=0.0):
     pd.testing.assert_frame_equal(
         first.forecasts, second.forecasts, rtol=rtol, atol=1e-12 if rtol else 0.0
     )
+
+
+@dataclass(frozen=True)
+class Network:
+    """How the tests build, fit and forecast one of nnecon's models."""
+
+    family: type
+    formula: str
+    specification: dict
+    options: dict
+    horizon: int
+
+    def build(self, frame):
+        """The model on a frame."""
+        return self.family.from_formula(self.formula, frame, **self.specification)
+
+    def forecast(self, results, frame, steps):
+        """Mean and 90% limits; one row a period and target."""
+        if not hasattr(results, "get_forecast"):
+            row = pd.DataFrame(index=pd.period_range(frame.index[-1] + 1, periods=1, freq="Q"))
+            names = ["mean", "obs_ci_lower", "obs_ci_upper"]
+            return results.get_prediction(row).summary_frame(0.1)[names].to_numpy()
+        outlook = results.get_forecast(steps)
+        found, interval = outlook.predicted_mean, outlook.conf_int(0.1)
+        sides = [found.to_numpy()]
+        for side in ("lower", "upper"):
+            sides.append(interval[[f"{side} {name}" for name in found.columns]].to_numpy())
+        return np.stack(sides, axis=-1).reshape(-1, 3)
+
+
+def _networks():
+    found = {
+        "regression": Network(
+            ne.NeuralRegression,
+            "infl ~ lag(infl, 1, 2) + lag(growth, 1)",
+            {"hidden": (2,)},
+            {"alpha": 0.05, "n_starts": 2, "cv": None},
+            1,
+        )
+    }
+    for name in ne.__all__:
+        family = getattr(ne, name)
+        if isinstance(family, type) and name not in ("NeuralRegression",):
+            forecasts = hasattr(family, "from_formula") and hasattr(family, "series_in")
+            if forecasts:
+                found[name] = Network(
+                    family,
+                    "infl + tbilrate ~ growth",
+                    {"linear_lags": 2},
+                    {"alpha": 0.05, "n_starts": 1},
+                    3,
+                )
+    return found
+
+
+NETWORKS = _networks()

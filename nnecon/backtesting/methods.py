@@ -4,6 +4,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from numbers import Real
 from typing import Any
 
@@ -32,7 +33,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Forecaster(ABC):
+class Method(ABC):
     """A model with its name in the backtest and the columns that it forecasts."""
 
     name: str
@@ -54,8 +55,12 @@ class Forecaster(ABC):
         """Forecasts of the periods after the frame; ``future`` holds what is known of them."""
 
     def future(self, frame: pd.DataFrame) -> pd.DataFrame | None:
-        """Columns whose values are known in advance, or None where the model has none."""
+        """Regressors whose values are known in advance, or None where the model has none."""
         return None
+
+    def outcomes(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The targets in the data."""
+        return frame[list(self.targets)].astype(float)
 
     def apply(self, fitted: Any, frame: pd.DataFrame) -> Any:
         """The same parameters on another frame."""
@@ -111,7 +116,7 @@ def _periods_short(index: pd.Index, frame: pd.DataFrame, steps: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BaselineForecaster(Forecaster):
+class BaselineMethod(Method):
     """A specification of :mod:`nnecon.baselines`."""
 
     baseline: Baseline
@@ -150,7 +155,7 @@ class BaselineForecaster(Forecaster):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelForecaster(Forecaster):
+class ModelMethod(Method):
     """A model of nnecon: ``on(frame)``, ``fit(**options)``, results that forecast."""
 
     model: Any
@@ -162,11 +167,37 @@ class ModelForecaster(Forecaster):
         return f"{type(self.model).__name__}, {self.model.description}"
 
     def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
-        """Fit the same specification to a frame; at the penalty of ``like`` where it is given."""
-        options = {"progress": False, **self.options}
+        """Fit the same specification to a frame.
+
+        Where ``like`` is given, its penalty is taken, and its estimates are the starts where the
+        model takes some and its lags are still the same.
+        """
+        model, options = self.model.on(frame), {"progress": False, **self.options}
         if like is not None:
-            options["alpha"] = like.alpha
-        return self.model.on(frame).fit(**options)
+            options["alpha"] = _penalties(like)
+            alike = getattr(model, "lags", None) == getattr(like.model, "lags", None)
+            if alike and "start" in signature(model.fit).parameters:
+                options["start"] = like
+        return model.fit(**options)
+
+    def future(self, frame: pd.DataFrame) -> pd.DataFrame | None:
+        """Regressors that the formula marks as known in advance, in all periods of the data."""
+        series = getattr(self.model, "series", None)
+        if series is None or not series.terms.known:
+            return None
+        found = self.model.series_in(frame)
+        return pd.DataFrame(found.exog, index=frame.index, columns=list(series.terms.known))
+
+    def outcomes(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The targets in the data; the left side of the formula is evaluated where it is needed."""
+        if all(name in frame.columns for name in self.targets):
+            return Method.outcomes(self, frame)
+        if hasattr(self.model, "series_in"):
+            values = self.model.series_in(frame).endog[:, : len(self.targets)]
+            return pd.DataFrame(values, index=frame.index, columns=list(self.targets))
+        model = self.model.on(frame)
+        values = pd.Series(model.endog, index=model.design.sample.index, name=self.targets[0])
+        return values.reindex(frame.index).to_frame()
 
     def forecasts(
         self,
@@ -193,7 +224,7 @@ class ModelForecaster(Forecaster):
         if steps > 1:
             raise SpecificationError(
                 f"{type(self.model).__name__} predicts one period ahead from lags: horizon=1. For "
-                "more, use a forecaster, or a regression on lags of the horizon and more."
+                "more, use a forecaster such as LSTMForecaster, or lags of the horizon and more."
             )
         axis = TimeAxis.of(frame.index, "a backtest")
         row = pd.DataFrame(index=axis.following(len(frame), 1))
@@ -208,15 +239,15 @@ class ModelForecaster(Forecaster):
         return Forecasts(values, *_limits(found, self.targets))
 
     def choice(self, fitted: Any) -> str:
-        """Penalty, where the data chose it."""
-        alpha = fitted.alpha
+        """Penalty, of each target where they differ."""
+        alpha = _penalties(fitted)
         if isinstance(alpha, Mapping):
-            return "alpha " + ", ".join(f"{name}={value:.4g}" for name, value in alpha.items())
-        return f"alpha={alpha:.4g}" if isinstance(alpha, Real) else ""
+            return "alpha " + ", ".join(f"{name}: {value:.4g}" for name, value in alpha.items())
+        return f"alpha {alpha:.4g}" if isinstance(alpha, Real) else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ObjectForecaster(Forecaster):
+class ObjectMethod(Method):
     """Any object with ``fit(frame)`` whose fit (or itself) has ``forecast(steps)``."""
 
     thing: Any
@@ -263,6 +294,12 @@ class ObjectForecaster(Forecaster):
         return Forecasts(found[short:], lower[short:], upper[short:])
 
 
+def _penalties(fitted: Any) -> Any:
+    """Penalty of a fit as ``fit`` takes it: a number, or numbers by target."""
+    alpha = fitted.alpha
+    return alpha.to_dict() if isinstance(alpha, pd.Series) else alpha
+
+
 def _limits(frame: pd.DataFrame, targets: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper limits from a summary frame, of one target or with targets as first level."""
     names = frame.columns.get_level_values(-1) if frame.columns.nlevels > 1 else frame.columns
@@ -280,7 +317,7 @@ def _limits(frame: pd.DataFrame, targets: tuple[str, ...]) -> tuple[np.ndarray, 
 
 def read_models(
     models: Any, targets: Sequence[str] | str | None, frame: pd.DataFrame
-) -> list[Forecaster]:
+) -> list[Method]:
     """Forecasters from what the user gives: by name, or one model alone."""
     if not isinstance(models, Mapping):
         raise SpecificationError(
@@ -293,10 +330,7 @@ def read_models(
     if len(parts) < len(models):
         raise SpecificationError("two models have the same name; names are compared as text.")
     common = wanted or _targets_of(parts, frame)
-    for name in common:
-        if name not in frame.columns:
-            raise SpecificationError(f"unknown target {name!r}; {suggestion(name, frame.columns)}")
-    return [_forecaster(name, *part, common, frame) for name, part in parts.items()]
+    return [_method(name, *part, common, frame) for name, part in parts.items()]
 
 
 def _taken_apart(name: Any, given: Any) -> tuple[Any, dict[str, Any]]:
@@ -333,9 +367,9 @@ def _targets_of(parts: Mapping[str, Any], frame: pd.DataFrame) -> tuple[str, ...
     return tuple(str(name) for name in frame.columns)
 
 
-def _forecaster(
+def _method(
     name: str, model: Any, options: dict[str, Any], common: tuple[str, ...], frame: pd.DataFrame
-) -> Forecaster:
+) -> Method:
     own = _own_targets(model)
     targets = common if own is None else own
     outside = [target for target in targets if target not in common]
@@ -344,10 +378,17 @@ def _forecaster(
             f"model {name!r} forecasts {', '.join(targets)}, none of which is among the targets "
             f"{', '.join(common)}."
         )
+    network = own is not None and not isinstance(model, Baseline)
+    unknown = [] if network else [target for target in targets if target not in frame.columns]
+    if unknown:
+        raise SpecificationError(
+            f"model {name!r}: unknown target {unknown[0]!r}; "
+            f"{suggestion(unknown[0], frame.columns)}"
+        )
     if isinstance(model, Baseline):
         if options:
             raise SpecificationError(f"model {name!r}: a baseline's fit has no options.")
-        return BaselineForecaster(name, targets, model)
+        return BaselineMethod(name, targets, model)
     if not callable(getattr(model, "fit", None)):
         raise SpecificationError(
             f"model {name!r}, a {type(model).__name__}, has no fit(frame); give a model of nnecon, "
@@ -359,7 +400,7 @@ def _forecaster(
             raise SpecificationError(
                 f"model {name!r}: {used[0]} is an option of backtest(), not of a single fit."
             )
-        return ModelForecaster(name, targets, model, options)
+        return ModelMethod(name, targets, model, options)
     if options:
         raise SpecificationError(f"model {name!r}: only models of nnecon have options of fit.")
-    return ObjectForecaster(name, targets, model)
+    return ObjectMethod(name, targets, model)
