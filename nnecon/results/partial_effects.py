@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.estimation.resampling import Splitter
 from nnecon.inference.fitted_mean import FittedMean, LinearMean
 from nnecon.results.base import Results
 from nnecon.results.effect_curves import curve
 from nnecon.results.effect_surfaces import EffectSurface, strengths, surface
 from nnecon.results.effects import EffectCurve, MarginalEffects
+from nnecon.results.importance import importance
 from nnecon.results.margins import margins
 from nnecon.results.probe import Probe
 from nnecon.results.shapley import ShapleyValues, shapley
+from nnecon.results.variable_importance import VariableImportance
 
 
 class PartialEffects(Results):
@@ -228,3 +231,44 @@ class PartialEffects(Results):
         ShapleyValues
         """
         return shapley(self._probe, rows, background, n_permutations, errors, rng)
+
+    def variable_importance(
+        self,
+        method: str = "permutation",
+        *,
+        cv: int | Splitter | None = None,
+        n_repeats: int = 30,
+        rng: int | np.random.Generator = 0,
+    ) -> VariableImportance:
+        r"""Increase of the mean squared error without a variable, with standard errors.
+
+        Variables are the columns and lags that the formula reads; all that is made from one of
+        them goes with it.
+
+        Parameters
+        ----------
+        method : {"permutation", "refit"}
+            ``"permutation"``: the variable is taken from another row drawn at random (Breiman,
+            2001; Fisher, Rudin and Dominici, 2019), which breaks its link to the dependent
+            variable and to the other variables. ``"refit"``: the model is estimated again without
+            it, at the same penalty (leave one covariate out; Lei et al., 2018): what the others can
+            do in its place does not count.
+        cv : int or splitter, optional
+            Folds, as in ``fit``: rows are scored by estimates that have not seen them, at the same
+            penalty. None scores the sample by its own estimate, which flatters variables that the
+            network overfits; for ``"refit"`` it stands for five folds.
+        n_repeats : int
+            Other rows for every row, for ``"permutation"``.
+        rng : int or numpy.random.Generator
+            Seed of folds, permutations and starts.
+
+        Returns
+        -------
+        VariableImportance
+            In the sample, errors are those of the importance in the limit of the estimate: they
+            contain the rows that are drawn and the parameters. On folds they are those of the mean
+            importance in the estimates of the folds (Bayle et al., 2020). Rows that move together
+            count as in ``cov_type``. Where a variable does not matter at all, p-values are too
+            large rather than too small.
+        """
+        return importance(self, method, cv, n_repeats, rng)
