@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from nnecon.data.moving_rows import MovingRows
+from nnecon.estimation.draws import IN_TIME
 from nnecon.inference import meat
 from nnecon.inference.fitted_mean import Mean, Number
 
@@ -144,7 +145,16 @@ def variance(
             spread = float(by_network.var(ddof=1) / len(by_network))
     n = len(influence)
     influence = influence - influence.mean()
+    if kind == "bootstrap":
+        kind, options = _as_drawn(options)
     if kind in BY_SCORES:
         found = BY_SCORES[kind](influence[:, None], dict(options), n - 1.0)
         return float(found.matrix[0, 0]) + spread
     return float(influence @ influence) * n / (n - 1.0) + spread
+
+
+def _as_drawn(options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The kind of covariance whose rows move together as in a bootstrap's draws."""
+    if options.get("groups") is not None:
+        return "cluster", {"groups": options["groups"]}
+    return ("HAC", {}) if options.get("kind") in IN_TIME else ("HC1", {})

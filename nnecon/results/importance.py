@@ -11,7 +11,6 @@ from nnecon.estimation.bootstrap import refit
 from nnecon.estimation.estimate import choose_solver
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.covariance import influence
 from nnecon.inference.fitted_mean import FittedMean, LinearMean, Mean
 from nnecon.inference.importance import Increase, donors, permuted, refitted, variance
 from nnecon.nets import Dense
@@ -58,7 +57,7 @@ def importance(
         for name, value in spec.options.items()
         if value is not None
     }
-    rows = influence(results._parts) if folds is None else None
+    rows = results._influence if folds is None else None
     taken = [donors(len(one.rows), n_repeats, generator) for one in full]
     found, errors, classical = [], [], []
     for name in names:
@@ -194,7 +193,8 @@ def _permuted(
     """Increase by permutation, of the network and of the classical model, over all folds."""
     model = results.model
     every = model.design.moving_rows()
-    own, other = [], []
+    own: list[tuple[Increase, np.ndarray]] = []
+    other: list[tuple[Increase, np.ndarray]] = []
     for one, rows in zip(full, taken, strict=True):
         own_weights = weights[one.rows]
         part = every.take(one.rows)
@@ -255,8 +255,8 @@ def _dropped(
         complete = [mean.values(model.exog[one.rows]) for mean in (one.mean, one.classical)]
         predicted.append(np.array([without, complete]))
     both = np.concatenate(predicted, axis=-1)
-    given = model.endog[tested], weights[tested]
-    own, other = (refitted(given[0], *both[:, k], given[1]) for k in (0, 1))
+    endog, shares = model.endog[tested], weights[tested]
+    own, other = (refitted(endog, both[0, k], both[1, k], shares) for k in (0, 1))
     return own, other
 
 
