@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from nnecon.data.design import Design
 from nnecon.data.identification import check_rank
@@ -185,6 +186,42 @@ class FeedForward(Model):
             )
         spec = self._cov_spec(cov_type, cov_kwds, use_t, None)
         return self._results_at(values, float(alpha), {}, spec)
+
+    def refit(self, endog: np.ndarray, estimate: Estimate, rng: int) -> Any:
+        """Estimate another dependent variable on the same rows as ``estimate`` was, in every step.
+
+        Grid, folds, starts and the choice of the penalty are those of ``estimate``; random starts
+        are new.
+
+        Parameters
+        ----------
+        endog : ndarray of shape (n,)
+            The dependent variable.
+        estimate : Estimate
+            Of this model.
+        rng : int
+            Seed of the starts.
+        """
+        facts, sample = estimate.facts, self.design.sample
+        family: Any = type(self)
+        model = family(
+            pd.Series(endog, index=sample.index, name=self.endog_names),
+            pd.DataFrame(self.exog, index=sample.index, columns=self.exog_names),
+            weights=self.weights if self.weighted else None,
+            **self.specification.arguments,
+        )
+        return model.fit(
+            facts["alpha"],
+            facts["alphas"],
+            L1_wt=facts["L1_wt"],
+            group_inputs=facts["group_inputs"],
+            cv=estimate.cv,
+            n_starts=facts["n_starts"],
+            method=facts["method"],
+            rng=rng,
+            cov_type="nonrobust",
+            progress=False,
+        )
 
     def _results_at(
         self, values: np.ndarray, alpha: float, settings: Mapping[str, Any], spec: CovarianceSpec

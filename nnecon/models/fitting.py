@@ -254,7 +254,14 @@ class _Scores:
             index=sample.index[rows],
         )
         return CrossValidation(
-            ladder, self.network, self.baseline, tests, job.folds.description, frame, params
+            ladder,
+            self.network,
+            self.baseline,
+            tests,
+            job.folds.description,
+            frame,
+            params,
+            job.folds.train,
         )
 
 

@@ -135,6 +135,7 @@ class Settings:
         method = self.method if isinstance(self.method, str) else repr(self.method)
         return {
             "alpha": self.alpha,
+            "alphas": self.alphas if isinstance(self.alphas, int) else self.alphas.tolist(),
             "L1_wt": self.L1_wt,
             "group_inputs": self.group_inputs,
             "n_starts": self.n_starts,

@@ -146,6 +146,7 @@ def cv_state(cv: CrossValidation) -> dict[str, np.ndarray]:
         "scores": cv.scores,
         "baseline_scores": cv.baseline_scores,
         "rows": np.concatenate(cv.folds),
+        **({} if cv.train is None else {"train": cv.train}),
         **{name: frame[name].to_numpy() for name in frame.columns},
     }
 
@@ -164,4 +165,5 @@ def cv_from_state(
         description,
         pd.DataFrame({name: arrays[name] for name in columns}, index=index[rows]),
         arrays.get("params"),
+        arrays.get("train"),
     )

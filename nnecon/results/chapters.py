@@ -18,7 +18,7 @@ from nnecon.report.html import (
     TextBlock,
 )
 from nnecon.results.comparison import ROW_FORMATS
-from nnecon.results.diagnostics import cells_of_tests
+from nnecon.results.tables_of_tests import cells_of_tests
 
 PHONE = (4.0, 3.4)
 """Inches of the charts that phones get."""
@@ -124,7 +124,7 @@ def _findings(results: Any) -> Chapter:
         note = f"{other}: {rmse[other]:.3f}"
         items.append(("RMSE, rows left out", format_number(rmse[own], 3), note))
         sentence = comparison.test.sentence
-        blocks.append(TextBlock(f"Diebold-Mariano test on the rows left out: {sentence}"))
+        blocks.append(TextBlock(f"{comparison.test.name} test on the rows left out: {sentence}"))
     return Chapter("Findings", _verdict(results), blocks)
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from nnecon.inference.accuracy import AccuracyTest
+from nnecon.inference.hypotheses import HypothesisTest, to_frame
 from nnecon.report import plots, tables
 from nnecon.report.formats import Formats
+from nnecon.results.tables_of_tests import cells_of_tests
 
 ROW_FORMATS: Formats = {
     "Observations": 0,
@@ -21,7 +22,10 @@ ROW_FORMATS: Formats = {
     "Residual standard error": lambda value: f"{value:.4g}",
     "Cross-validated RMSE": lambda value: f"{value:.4g}",
     "Test RMSE": lambda value: f"{value:.4g}",
-    "Diebold-Mariano p-value": 3,
+    "Clark-West p-value": "pvalue",
+    "Clark-West by folds p-value": "pvalue",
+    "Diebold-Mariano p-value": "pvalue",
+    "Nadeau-Bengio p-value": "pvalue",
 }
 SCORES = ("Residual standard error", "Cross-validated RMSE", "Test RMSE")
 
@@ -35,15 +39,25 @@ class Comparison:
     frame : DataFrame
         One row a statistic, one column a model. Cross-validated figures come from the same folds
         and rows.
-    test : AccuracyTest or None
-        Test of equal accuracy on the rows left out; None without cross-validation.
+    tests : tuple of HypothesisTest
+        Tests on the rows left out, the one that is valid for these models and folds first; none
+        without cross-validation.
     notes : tuple of str
         How to read the figures.
     """
 
     frame: pd.DataFrame
-    test: AccuracyTest | None
+    tests: tuple[HypothesisTest, ...]
     notes: tuple[str, ...]
+
+    @property
+    def test(self) -> HypothesisTest | None:
+        """The test to report; None without cross-validation."""
+        return self.tests[0] if self.tests else None
+
+    def tests_frame(self) -> pd.DataFrame:
+        """Tests on the rows left out, one below the other, with their null hypotheses in words."""
+        return to_frame(self.tests)
 
     def table_frame(self) -> pd.DataFrame:
         """The frame without rows that do not apply, for printing."""
@@ -51,8 +65,11 @@ class Comparison:
 
     def summary(self) -> Any:
         """Table for console, HTML and LaTeX."""
-        table = tables.Table(self.table_frame(), row_formats=ROW_FORMATS)
-        return tables.summary("Comparison with the classical model", [], [table], self.notes)
+        blocks = [tables.Table(self.table_frame(), row_formats=ROW_FORMATS)]
+        shown = {test.name: test for test in self.tests if test.applies}
+        if shown:
+            blocks.append(tables.Table(cells_of_tests(shown), "Tests on the rows left out"))
+        return tables.summary("Comparison with the classical model", [], blocks, self.notes)
 
     def to_latex(self, caption: str = "Network and classical model", label: str = "") -> str:
         """LaTeX table that needs the booktabs package."""

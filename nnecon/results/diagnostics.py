@@ -1,6 +1,6 @@
 """Specification tests of an estimate and of the classical model that it contains."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -10,9 +10,9 @@ import pandas as pd
 
 from nnecon.inference import nonlinearity
 from nnecon.inference.hypotheses import HypothesisTest, does_not_apply, to_frame
-from nnecon.inference.linear_null import NULL, REMAINING
+from nnecon.inference.linear_null import REMAINING
 from nnecon.report import plots
-from nnecon.report.formats import format_number, format_pvalue
+from nnecon.results.error_structure import error_structure
 from nnecon.results.residual_tests import ResidualTests, check_method, check_on
 
 NONLINEARITY: dict[str, tuple[str, Callable[..., HypothesisTest]]] = {
@@ -108,12 +108,9 @@ class Diagnostics(ResidualTests):
     ) -> HypothesisTest:
         check_on(on)
         name = f"{name} ({self._name_of(on)})"
-        robust = self.cov_spec.kind != "nonrobust" if robust is None else robust
-        if robust and self.cov_spec.kind == "cluster":
-            groups = np.asarray(self.cov_spec.options["groups"])
-            if groups.ndim != 1:
-                why = "The test is robust to clusters in one direction only; give robust=False."
-                return does_not_apply(name, NULL, why)
+        supposed, groups = error_structure(self.cov_spec)
+        robust = supposed if robust is None else robust
+        if robust and groups is not None:
             options = {"groups": groups, **options}
         y = self.model.endog
         if on == "network":
@@ -246,14 +243,3 @@ class Diagnostics(ResidualTests):
             tested.fitted,
             **{"standardised": True, "title": title, **options},
         )
-
-
-def cells_of_tests(tests: Mapping[str, HypothesisTest]) -> pd.DataFrame:
-    """Statistic, distribution and p-value of tests as text, a row a test."""
-    frame = to_frame(tests.values())
-    columns = {
-        "Statistic": [format_number(value, 3) for value in frame["statistic"]],
-        "Distribution": [test.reference for test in tests.values()],
-        "P-value": [format_pvalue(value) for value in frame["pvalue"]],
-    }
-    return pd.DataFrame(columns, index=list(tests))

@@ -1,11 +1,13 @@
 """The regularisation path and its cross-validation, as frames and pictures."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nnecon.exceptions import SpecificationError
 from nnecon.report import plots
 
 
@@ -138,6 +140,8 @@ class CrossValidation:
         and ``baseline``.
     params : ndarray of shape (f, k), optional
         Each fold's estimate at the chosen penalty, in standardised coordinates.
+    train : ndarray of bool of shape (f, n), optional
+        Training rows of each fold.
     """
 
     alphas: np.ndarray
@@ -147,6 +151,20 @@ class CrossValidation:
     description: str
     predictions: pd.DataFrame
     params: np.ndarray | None = None
+    train: np.ndarray | None = None
+
+    def split(self, X: Any = None, y: Any = None, groups: Any = None) -> Iterator[tuple[Any, Any]]:
+        """Training and test positions, so that ``fit(cv=results.cv)`` takes the same folds.
+
+        Parameters
+        ----------
+        X, y, groups
+            Not looked at, as in scikit-learn's splitters.
+        """
+        if self.train is None:
+            raise SpecificationError("these folds were stored without their training rows.")
+        for train, test in zip(self.train, self.folds, strict=True):
+            yield np.flatnonzero(train), test
 
     @property
     def mean(self) -> np.ndarray:

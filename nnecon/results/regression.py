@@ -14,15 +14,17 @@ from nnecon.report import plots, tables
 from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
 from nnecon.report.html import write_report
 from nnecon.results.chapters import regression_chapters
-from nnecon.results.diagnostics import Diagnostics, cells_of_tests
+from nnecon.results.diagnostics import Diagnostics
+from nnecon.results.nested_tests import NestedModelTests
 from nnecon.results.regression_numbers import RegressionNumbers
+from nnecon.results.tables_of_tests import cells_of_tests
 from nnecon.version import __version__
 
 SAME = 1e-6
 """Relative difference of objectives under which networks count as the same minimum."""
 
 
-class NeuralRegressionResults(RegressionNumbers, Diagnostics):
+class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
     """Estimates, uncertainty and diagnostics of a :class:`~nnecon.NeuralRegression`."""
 
     def effects_frame(self, alpha: float = 0.05) -> pd.DataFrame:

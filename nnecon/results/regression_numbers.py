@@ -8,8 +8,8 @@ import pandas as pd
 
 from nnecon.data.variables import columns_by_variable
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.accuracy import diebold_mariano
-from nnecon.inference.covariance import automatic_lags
+from nnecon.inference.hypotheses import HypothesisTest
+from nnecon.results.accuracy_tests import accuracy_tests
 from nnecon.results.comparison import Comparison
 from nnecon.results.partial_effects import PartialEffects
 from nnecon.results.predictions import Predictions
@@ -137,28 +137,33 @@ class RegressionNumbers(Predictions, PartialEffects):
             ),
         }
         notes = ["Information criteria count effective degrees of freedom."]
-        test = None
+        tests: tuple[HypothesisTest, ...] = ()
         if self.estimate.cv is not None:
             cv = self.estimate.cv
             errors = cv.predictions[["network", "baseline"]].rsub(cv.predictions["actual"], axis=0)
-            squares = errors.to_numpy() ** 2
-            rows["Cross-validated RMSE"] = tuple(np.sqrt(squares.mean(axis=0)))
-            lags = automatic_lags(len(squares)) if self.model.is_time_series else 0
-            test = diebold_mariano(squares[:, 0], squares[:, 1], lags, ("The network", name))
-            notes.append(
-                f"Cross-validated RMSE: {cv.description}, the same {len(squares)} rows for both."
+            rows["Cross-validated RMSE"] = tuple(np.sqrt((errors**2).mean()))
+            found = accuracy_tests(
+                cv.predictions,
+                cv.train,
+                cv.folds,
+                name=name,
+                nested=self.model.nested and self.model.specification.linear_part,
+                time_series=self.model.is_time_series,
             )
-            notes.append(f"Diebold-Mariano test on these rows: {test.sentence}")
+            tests = found.tests
+            notes.append(
+                f"Cross-validated RMSE: {cv.description}, the same {len(errors)} rows for both."
+            )
+            notes.append(f"{tests[0].name} test on these rows: {tests[0].sentence}")
+            if tests[0].applies:
+                notes.append(found.note)
+                rows[f"{tests[0].name} p-value"] = (tests[0].pvalue, np.nan)
             if self.chosen_by_data and not self.is_classical:
                 notes.append(
                     "The penalty was chosen on the same folds, which flatters the network; "
-                    "the test is a guide, not a proof."
+                    "nested_cv() leaves out rows that had no part in it."
                 )
-            rows["Diebold-Mariano p-value"] = (
-                np.nan if test.pvalue is None else test.pvalue,
-                np.nan,
-            )
         if not self.model.nested:
             notes.append(f"{other} is not nested in the function, and is here for orientation.")
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=[own, other])
-        return Comparison(frame, test, tuple(notes))
+        return Comparison(frame, tests, tuple(notes))

@@ -403,7 +403,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
                 f"The network's mean squared error less {self._baseline_name}'s is "
                 f"{tested.difference:.4g} (standard error {tested.error:.2g})."
             )
-        return Comparison(rows, None, tuple(notes))
+        return Comparison(rows, (), tuple(notes))
 
     def _header(self) -> list[tuple[str, str]]:
         if self._has_covariance:

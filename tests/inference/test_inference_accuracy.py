@@ -15,6 +15,7 @@ from nnecon.inference.accuracy import (
     AccuracyTest,
     HypothesisTest,
     clark_west,
+    corrected_resampled_t,
     diebold_mariano,
     encompassing,
     giacomini_white,
@@ -340,3 +341,51 @@ def test_size_of_superior_predictive_ability():
         )
 
     assert 0.03 < rejections(equal, 500) < 0.08
+
+
+def test_corrected_resampled_t_is_nadeau_and_bengios():
+    g = np.random.default_rng(0)
+    small, large = g.standard_normal(90), 0.9 * g.standard_normal(90)
+    fold, trained = np.repeat(["a", "b", "c"], 30), [60, 61, 62]
+    found = corrected_resampled_t(small, large, fold, trained, ("OLS", "The network"))
+    means = (small**2 - large**2).reshape(3, 30).mean(axis=1)
+    plain = stats.ttest_1samp(means, 0.0)
+    factor = np.sqrt((1 / 3) / (1 / 3 + 30 / 61))
+    assert found.statistic == pytest.approx(plain.statistic * factor)
+    assert found.pvalue == pytest.approx(2 * stats.t(2).sf(abs(found.statistic)))
+    swapped = corrected_resampled_t(large, small, fold, trained)
+    assert swapped.statistic == pytest.approx(-found.statistic)
+    assert "same predictions" in corrected_resampled_t(small, small, fold, trained).sentence
+    with pytest.raises(DataError, match="train_sizes"):
+        corrected_resampled_t(small, large, fold, [60, 60])
+
+
+@pytest.mark.slow
+def test_size_of_tests_of_nested_models_by_how_rows_are_left_out():
+    """Clark-West is right for forecasts; on shuffled folds it rejects too often uncorrected."""
+    g = np.random.default_rng(0)
+    rejected = {"ahead": [], "shuffled": [], "uncorrected": []}
+    for _ in range(2000):
+        x = np.column_stack([np.ones(200), g.standard_normal((200, 5))])
+        y = g.standard_normal(200)
+        ahead = [(np.arange(a), np.arange(a, a + 26)) for a in range(70, 200, 26)]
+        rows = np.array_split(g.permutation(200), 5)
+        shuffled = [(np.setdiff1d(np.arange(200), row), row) for row in rows]
+        for name, folds in (("ahead", ahead), ("shuffled", shuffled)):
+            errors = []
+            for train, test in folds:
+                slopes = np.linalg.lstsq(x[train], y[train], rcond=None)[0]
+                errors.append([y[test] - y[train].mean(), y[test] - x[test] @ slopes])
+            small, large = np.concatenate(errors, axis=1)
+            plain = clark_west(small, large).pvalue
+            if name == "ahead":
+                rejected["ahead"].append(plain <= 0.05)
+                continue
+            rejected["uncorrected"].append(plain <= 0.05)
+            fold = np.repeat(np.arange(5), 40)
+            found = corrected_resampled_t(small, large, fold, [160] * 5, nested=True)
+            rejected["shuffled"].append(found.pvalue <= 0.05)
+    sizes = {name: np.mean(share) for name, share in rejected.items()}
+    assert 0.03 < sizes["ahead"] < 0.06, sizes
+    assert 0.03 < sizes["shuffled"] < 0.075, sizes
+    assert sizes["uncorrected"] > 0.07, sizes

@@ -4,6 +4,7 @@
 :func:`diebold_mariano`          two forecasts, models not nested
 :func:`giacomini_white`          two forecasting methods, also conditional on what was known
 :func:`clark_west`               a model and one that contains it
+:func:`corrected_resampled_t`    two predictors on shuffled folds
 :func:`encompassing`             does a second forecast add to the first?
 :func:`pesaran_timmermann`       is the direction predicted?
 :func:`model_confidence_set`     many models: which may be the best?
@@ -20,6 +21,7 @@ from nnecon.inference.accuracy.many import (
     superior_predictive_ability,
 )
 from nnecon.inference.accuracy.nested import clark_west, encompassing
+from nnecon.inference.accuracy.resampled import corrected_resampled_t
 from nnecon.inference.hypotheses import HypothesisTest
 
 AccuracyTest = HypothesisTest
@@ -31,6 +33,7 @@ __all__ = [
     "ModelConfidenceSet",
     "SuperiorPredictiveAbility",
     "clark_west",
+    "corrected_resampled_t",
     "diebold_mariano",
     "encompassing",
     "giacomini_white",
