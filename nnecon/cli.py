@@ -10,6 +10,7 @@ from typing import Any
 from nnecon.data.datasets import MACRO_LABELS, load_macro
 from nnecon.data.files import DATE_NAMES, read_table
 from nnecon.exceptions import NneconError, SpecificationError
+from nnecon.inference.covariance_kinds import KINDS
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.settings import RULES
 from nnecon.nets.activations import ACTIVATIONS
@@ -120,8 +121,17 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--cov-type",
-        help="nonrobust, HC0, HC1, HC2, HC3, HAC or cluster (default: HAC for dated data, cluster "
-        "with --groups, HC1 otherwise)",
+        metavar="KIND",
+        help=f"standard errors: {', '.join(KINDS)} (default: HAC for dated data, cluster with "
+        "--groups, HC1 otherwise)",
+    )
+    model.add_argument(
+        "--cov-kwds",
+        metavar="NAME=VALUE",
+        nargs="+",
+        default=[],
+        help="options of --cov-type: maxlags=andrews kernel=parzen; groups=firm,year; time=year; "
+        "kind=wild draws=999",
     )
 
 
@@ -171,10 +181,31 @@ def _penalty(text: str) -> float | str:
         raise SpecificationError(f"--alpha {text!r}: give a number or one of {known}") from None
 
 
+def _covariance_options(given: Sequence[str]) -> dict[str, Any]:
+    """Options of the covariance: numbers, true and false, words, or words with commas."""
+    options: dict[str, Any] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise SpecificationError(f"--cov-kwds {text!r}: write NAME=VALUE, as in maxlags=4")
+        words: dict[str, Any] = {"true": True, "false": False}
+        if "," in value:
+            options[name] = value.split(",")
+        elif value.lower() in words:
+            options[name] = words[value.lower()]
+        else:
+            options[name] = int(value) if value.isdecimal() else value
+    return options
+
+
 def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, dict[str, Any]]:
     """Fit, and what a report says about the data: ``labels``, ``title`` and ``code``."""
-    if arguments.cov_type == "cluster" and arguments.groups is None:
-        raise SpecificationError("--cov-type cluster needs a column of groups: --groups COLUMN")
+    options = _covariance_options(arguments.cov_kwds)
+    clustered = str(arguments.cov_type).startswith("cluster")
+    if clustered and arguments.groups is None and "groups" not in options:
+        raise SpecificationError(
+            f"--cov-type {arguments.cov_type} needs a column of groups: --groups COLUMN"
+        )
     hidden = _numbers(arguments.hidden, "--hidden", "8 or 16,8")
     alpha = _penalty(arguments.alpha)
     if arguments.data is None:
@@ -199,6 +230,8 @@ def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, d
     for name in ("groups", "cov_type"):
         if getattr(arguments, name) is not None:
             fit_options[name] = getattr(arguments, name)
+    if options:
+        fit_options["cov_kwds"] = options
     about["code"] = _program(source, formula, model_options, fit_options)
     model = NeuralRegression.from_formula(formula, data, **model_options)
     return model.fit(progress=True, **fit_options), about

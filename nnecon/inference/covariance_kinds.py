@@ -29,8 +29,9 @@ This is the one list; ``cov_type`` takes its names everywhere, spelled as in sta
                   ``"block"``, ``"moving"``, ``"stationary"``      ``distribution``
 ================  ===============================================  ================================
 
-``maxlags`` is a whole number, ``"newey-west"`` or ``"andrews"`` (see
-:mod:`nnecon.inference.long_run`), and by default Newey and West's rule of thumb. ``kernel`` is
+``maxlags`` is a whole number, ``"andrews"`` (the default) or ``"newey-west"``, which let the data
+say how many (see :mod:`nnecon.inference.long_run`); for ``hac-panel`` and the uniform kernel the
+default is Newey and West's rule of thumb, ``floor(4 (n / 100)^(2/9))``. ``kernel`` is
 ``"bartlett"`` (the default), ``"parzen"``, ``"quadratic-spectral"`` or ``"uniform"``.
 ``use_correction`` says whether the factor for small samples applies: True or False for ``HAC``
 (default False) and ``cluster`` (True); ``"hac"``, ``"cluster"`` or False for ``hac-panel``

@@ -13,7 +13,7 @@ from statsmodels.stats.sandwich_covariance import S_crosssection
 
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.long_run import (
-    RULES,
+    ORDER,
     automatic_lags,
     best_bandwidth,
     lag_weights,
@@ -222,7 +222,9 @@ def _kernel_sum(scores: np.ndarray, options: dict[str, Any]) -> tuple[np.ndarray
     n_obs = len(scores)
     kernel = options.setdefault("kernel", "bartlett")
     rule = options.get("maxlags")
-    if isinstance(rule, str) and rule in RULES:
+    if rule is None and kernel in ORDER:
+        rule = "andrews"
+    if isinstance(rule, str):
         width = best_bandwidth(scores, kernel, rule)
         weights = lag_weights(kernel, width, n_obs)
         chosen = f"bandwidth {width:.2f} ({rule})"

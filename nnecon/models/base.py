@@ -196,6 +196,7 @@ class Model(Immutable):
     ) -> CovarianceSpec:
         kind = self.default_cov_type(labels) if kind is None else kind
         options = dict(options or {})
-        if labels is not None and kind in GROUPED:
+        drawn = kind == "bootstrap" and options.get("kind") in (None, "cluster")
+        if labels is not None and (drawn or kind in GROUPED):
             options.setdefault("groups", labels)
         return CovarianceSpec(kind, self.cov_options(kind, options), use_t)

@@ -18,7 +18,6 @@ from nnecon.estimation.problem import Chain, Solution
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.estimation.training import Training
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
-from nnecon.inference.covariance import automatic_lags
 from nnecon.models.feedforward import FeedForward
 from nnecon.models.fitting import Job, RegressionEffects, average, trace
 from nnecon.models.progress import progress_bar
@@ -225,10 +224,10 @@ class NeuralRegression(FeedForward):
         rng : int or numpy.random.Generator
             Seed of starts and shuffled folds; the same number gives the same estimate.
         cov_type : str, optional
-            "nonrobust", "HC0", "HC1", "HC2", "HC3", "HAC" or "cluster". By default cluster with
-            ``groups``, HAC for time series and HC1 otherwise.
+            Kind of covariance, one of :data:`nnecon.inference.covariance_kinds.KINDS`. By default
+            "cluster" with ``groups``, "HAC" for time series and "HC1" otherwise.
         cov_kwds : dict, optional
-            Options of the covariance, as in statsmodels.
+            Its options, as in statsmodels: see :mod:`nnecon.inference.covariance_kinds`.
         use_t : bool, optional
             t instead of normal distribution; by default for "nonrobust" only.
         progress : bool, optional
@@ -304,9 +303,6 @@ class NeuralRegression(FeedForward):
         return NeuralRegressionResults(self, estimate, spec)
 
     def _baseline(self, spec: CovarianceSpec) -> Any:
-        options = dict(spec.options)
-        if spec.kind == "HAC":
-            options.setdefault("maxlags", automatic_lags(len(self.endog)))
         return baselines.linear(
             self.endog,
             self.exog,
@@ -315,7 +311,7 @@ class NeuralRegression(FeedForward):
             endog_name=self.endog_names,
             exog_names=tuple(self.exog_names),
             cov_type=spec.kind,
-            cov_kwds=options,
+            cov_kwds=spec.options,
             use_t=spec.use_t,
         )
 

@@ -162,11 +162,15 @@ def test_newey_west_rule(n, lags, moments):
     assert automatic_lags(n) == lags
 
 
-def test_automatic_lags_are_the_default(moments):
+def test_lags_are_those_of_andrews_by_default(moments):
+    expected = covariance(moments, bread(moments), "HAC", {"maxlags": "andrews"})
     for options in ({}, {"maxlags": None}):
         found = covariance(moments, bread(moments), "HAC", options)
-        assert found.options["maxlags"] == automatic_lags(40)
-    assert "3 lags" in found.description
+        np.testing.assert_array_equal(found.matrix, expected.matrix)
+    assert "(andrews)" in found.description
+    assert found.options["bandwidth"] < found.options["maxlags"] + 1.001
+    uniform = covariance(moments, bread(moments), "HAC", {"kernel": "uniform"})
+    assert uniform.options["maxlags"] == automatic_lags(40)
 
 
 def test_moments_of_an_estimate(curved_results):
