@@ -15,7 +15,7 @@ number; for numbers that are linear in F it is the number of network m itself.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -41,17 +41,21 @@ class Number:
         Its derivatives by the parameters, of all networks one after the other.
     by_network : ndarray of shape (m,)
         Its derivatives by the networks' shares in the mean.
+    draws : ndarray of shape (b,)
+        The number at bootstrap draws of the parameters, where there are any.
     """
 
     value: float
     gradient: np.ndarray
     by_network: np.ndarray
+    draws: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __add__(self, other: "Number") -> "Number":
         return Number(
             self.value + other.value,
             self.gradient + other.gradient,
             self.by_network + other.by_network,
+            self.draws + other.draws,
         )
 
     def __sub__(self, other: "Number") -> "Number":
@@ -59,19 +63,37 @@ class Number:
 
     def times(self, factor: float) -> "Number":
         """A multiple of the number."""
-        return Number(factor * self.value, factor * self.gradient, factor * self.by_network)
+        return Number(
+            factor * self.value,
+            factor * self.gradient,
+            factor * self.by_network,
+            factor * self.draws,
+        )
+
+    def plus(self, constant: float) -> "Number":
+        """The number and a constant, which no parameter moves."""
+        return Number(
+            self.value + constant, self.gradient, self.by_network + constant, self.draws + constant
+        )
+
+
+class _Kernel(NamedTuple):
+    """A function with its derivatives by members and shares, and at many draws of members."""
+
+    differentiated: Callable[..., Any]
+    drawn: Callable[..., Any]
 
 
 class _Kernels(NamedTuple):
-    level: Callable[..., Any]
-    slope: Callable[..., Any]
-    log_slope: Callable[..., Any]
-    log_level: Callable[..., Any]
+    level: _Kernel
+    slope: _Kernel
+    log_slope: _Kernel
+    log_level: _Kernel
 
 
 @lru_cache(maxsize=128)
 def _kernels(network: Network) -> _Kernels:
-    """Weighted sums of levels, slopes and those of logarithms, with both derivatives."""
+    """Weighted sums of levels, slopes and those of logarithms."""
 
     def mean(members, shares, rows):
         over_rows = jax.vmap(network.apply, in_axes=(None, 0))
@@ -93,10 +115,13 @@ def _kernels(network: Network) -> _Kernels:
     def log_level(members, shares, rows, weights, shift):
         return weights @ jnp.log(jnp.abs(shift + mean(members, shares, rows)))
 
-    def differentiated(function):
-        return cached_jit(jax.value_and_grad(function, argnums=(0, 1)))
+    def kernel(function):
+        def drawn(draws, *arguments):
+            return jax.lax.map(lambda members: function(members, *arguments), draws)
 
-    return _Kernels(*(differentiated(one) for one in (level, slope, log_slope, log_level)))
+        return _Kernel(cached_jit(jax.value_and_grad(function, argnums=(0, 1))), cached_jit(drawn))
+
+    return _Kernels(*(kernel(one) for one in (level, slope, log_slope, log_level)))
 
 
 class Mean(Protocol):
@@ -134,11 +159,14 @@ class FittedMean:
         Standardised parameters, a row a network.
     scaling : Scaling
         From design columns to the networks' rows, and from their values to the user's units.
+    draws : ndarray of shape (b, m k), optional
+        Bootstrap draws of the members, side by side: numbers are computed at each of them too.
     """
 
     network: Network
     members: np.ndarray
     scaling: Scaling
+    draws: np.ndarray | None = None
 
     def values(self, exog: np.ndarray) -> np.ndarray:
         """The mean at every row, shape (n,)."""
@@ -148,8 +176,7 @@ class FittedMean:
     def level(self, exog: np.ndarray, weights: np.ndarray) -> Number:
         """Weighted sum of the mean."""
         number = self._number("level", self.scaling.target_scale, exog, weights)
-        constant = self.scaling.target_shift * float(weights.sum())
-        return Number(number.value + constant, number.gradient, number.by_network + constant)
+        return number.plus(self.scaling.target_shift * float(weights.sum()))
 
     def slope(self, exog: np.ndarray, directions: np.ndarray, weights: np.ndarray) -> Number:
         """Weighted sum of the derivatives along ``directions``."""
@@ -164,8 +191,7 @@ class FittedMean:
     def log_level(self, exog: np.ndarray, weights: np.ndarray) -> Number:
         """Weighted sum of the logarithm of the mean's absolute value."""
         number = self._number("log_level", 1.0, exog, weights, self._shift)
-        constant = np.log(self.scaling.target_scale) * float(weights.sum())
-        return Number(number.value + constant, number.gradient, number.by_network + constant)
+        return number.plus(np.log(self.scaling.target_scale) * float(weights.sum()))
 
     @property
     def _shift(self) -> float:
@@ -174,13 +200,19 @@ class FittedMean:
     def _number(self, kernel: str, factor: float, exog: np.ndarray, *arguments: Any) -> Number:
         shares = np.full(len(self.members), 1.0 / len(self.members))
         rows = self.scaling.rows(exog)
+        functions: _Kernel = getattr(_kernels(self.network), kernel)
+        drawn = np.zeros(0)
         with double_precision():
-            found = getattr(_kernels(self.network), kernel)(self.members, shares, rows, *arguments)
+            found = functions.differentiated(self.members, shares, rows, *arguments)
+            if self.draws is not None:
+                many = self.draws.reshape(-1, *self.members.shape)
+                drawn = np.asarray(functions.drawn(many, shares, rows, *arguments))
         value, (gradient, by_network) = found
         return Number(
             factor * float(value),
             factor * np.asarray(gradient).ravel(),
             factor * np.asarray(by_network),
+            factor * drawn,
         )
 
 
@@ -229,15 +261,19 @@ class Numbers:
     gradient : ndarray of shape (q, k)
         Derivatives by the parameters.
     covariance : ndarray of shape (q, q)
-        By the delta method, and the spread between the networks of an ensemble.
+        By the delta method, or over bootstrap draws, and the spread between the networks of an
+        ensemble.
     from_starts : ndarray of shape (q,)
         The latter's share in the standard errors: the Monte Carlo error of a mean over networks.
+    draws : ndarray of shape (b, q)
+        The numbers at the draws, where there are any.
     """
 
     values: np.ndarray
     gradient: np.ndarray
     covariance: np.ndarray
     from_starts: np.ndarray
+    draws: np.ndarray
 
     @property
     def errors(self) -> np.ndarray:
@@ -246,16 +282,25 @@ class Numbers:
 
 
 def with_covariance(numbers: Sequence[Number], covariance: np.ndarray) -> Numbers:
-    """Numbers with their joint covariance, given that of the parameters (k, k)."""
+    """Numbers with their joint covariance, given that of the parameters (k, k).
+
+    Where numbers come with bootstrap draws, their covariance is that of the draws: it needs neither
+    small errors nor identified parameters.
+    """
     count, size = len(numbers), len(covariance)
     gradient = np.array([one.gradient for one in numbers]).reshape(count, size)
     spread = np.zeros((count, count))
     if count and len(numbers[0].by_network) > 1:
         by_network = np.array([one.by_network for one in numbers])
         spread = np.atleast_2d(np.cov(by_network)) / by_network.shape[1]
+    draws = np.array([one.draws for one in numbers]).reshape(count, -1).T
+    own = np.cov(draws, rowvar=False).reshape(count, count) if len(draws) else None
+    if own is None:
+        own = gradient @ covariance @ gradient.T
     return Numbers(
         np.array([one.value for one in numbers], dtype=float),
         gradient,
-        gradient @ covariance @ gradient.T + spread,
+        own + spread,
         np.sqrt(np.diag(spread)),
+        draws,
     )

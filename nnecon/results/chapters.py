@@ -174,7 +174,7 @@ def _estimates(results: Any, labels: Mapping[str, str]) -> Chapter:
     margeff = results.get_margeff()
     frame = coefficient_cells(results.effects_frame())
     notes = [
-        f"Standard errors: {margeff.description}; partial effects by the delta method.",
+        results.errors_sentence,
         f"Last column: coefficients of {baseline} on the same rows.",
     ]
     unit = _unit(results.model.endog_names, labels)

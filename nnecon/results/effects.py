@@ -40,6 +40,8 @@ class MarginalEffects:
         Where the effects are taken, in words.
     notes : tuple of str
         What else is to be known.
+    draws : ndarray of shape (b, m), optional
+        The effects at bootstrap draws, where the covariance is a bootstrap's.
     """
 
     margeff: pd.Series
@@ -55,6 +57,7 @@ class MarginalEffects:
     method: str = "dydx"
     at: str = "overall"
     notes: tuple[str, ...] = ()
+    draws: np.ndarray | None = None
 
     def _table(self, alpha: float = 0.05) -> pd.DataFrame:
         return coefficient_table(
@@ -91,7 +94,8 @@ class MarginalEffects:
             ("Method:", self.method),
             ("At:", self.at),
         ]
-        notes = [f"Standard errors: delta method, {self.description}.", *self.notes]
+        how = "delta method, " if self.draws is None else "effects at every draw of a "
+        notes = [f"Standard errors: {how}{self.description}.", *self.notes]
         return tables.summary(
             title, header, [tables.Table(coefficient_cells(self._table(alpha)))], notes
         )

@@ -74,6 +74,7 @@ def margins(
         method=method,
         at=", ".join([at, *(f"{name} = {value}" for name, value in fixed.items())]),
         notes=(*notes, *note),
+        draws=own.draws if len(own.draws) else None,
         **probe.described(),
     )
 

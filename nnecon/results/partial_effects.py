@@ -32,7 +32,9 @@ class PartialEffects(Results):
         classical = self.baseline
         return Probe(
             self.model.design,
-            FittedMean(self.model.network, self._members, self.estimate.scaling),
+            FittedMean(
+                self.model.network, self._members, self.estimate.scaling, self.covariance.draws
+            ),
             LinearMean(classical.params.to_numpy()),
             self.covariance,
             np.asarray(classical.cov_params()),

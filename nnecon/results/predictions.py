@@ -10,7 +10,7 @@ import pandas as pd
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.inference.effects import delta_variance, values_and_gradients
+from nnecon.inference.effects import values_and_gradients
 from nnecon.inference.intervals.laplace import laplace_posterior, posterior_moments
 from nnecon.inference.intervals.leave_out import Sample
 from nnecon.inference.intervals.resampled import BootstrapBand, draw_noise
@@ -171,7 +171,10 @@ class Predictions(Results):
     def _delta(self, new: "_Rows") -> PredictionResults:
         scaling = self.estimate.scaling
         values, gradients = values_and_gradients(self._network, self.solution.params, new.rows)
-        variance = delta_variance(gradients * scaling.target_scale, self.covariance.matrix)
+        variance = self.function_variance(
+            gradients, lambda many: fitted_many(self._network, many, new.rows)
+        )
+        variance = variance * scaling.target_scale**2
         members = fitted_many(self.model.network, self._members, new.rows)
         spread = self._spread(members) * scaling.target_scale**2
         return PredictionResults(
@@ -181,8 +184,14 @@ class Predictions(Results):
             self.use_t,
             self.covariance.df_resid,
             pd.Series(np.sqrt(spread), index=new.index),
-            note=f"delta method: {self.covariance.description}",
+            note=self._error_note,
         )
+
+    @property
+    def _error_note(self) -> str:
+        drawn = self.covariance.draws is not None
+        how = "normal intervals with errors of" if drawn else "delta method:"
+        return f"{how} {self.covariance.description}"
 
     def _laplace(self, new: "_Rows") -> PredictionResults:
         estimate, scaling = self.estimate, self.estimate.scaling

@@ -120,7 +120,7 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
         blocks.append(tables.Table(cells_of_tests(self._summary_tests), "Diagnostic tests"))
         blocks.append(tables.Table(self._tail()))
         notes = [
-            f"Standard errors: {self.covariance.description}; partial effects by the delta method.",
+            self.errors_sentence,
             self.solution.status,
         ]
         notes += self._search_notes()

@@ -1,7 +1,9 @@
 """How uncertain parameters are: their covariance, statistics, p-values and intervals."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from nnecon.inference import covariance as cov
 from nnecon.inference.bootstrap import Drawn, Sample, bootstrap, bootstrap_covariance
 from nnecon.inference.effects import delta_variance
 from nnecon.nets import Dense
+from nnecon.results.bootstrap import BootstrapResults
 from nnecon.results.estimated import Estimated
 from nnecon.results.inference_table import coefficient_table
 
@@ -66,25 +69,98 @@ class Uncertainty(Estimated):
             return bootstrap_covariance(self._drawn, spec.use_t, self.df_resid)
         return cov.joint_covariance(self._parts, spec.kind, spec.options, spec.use_t)
 
+    @property
+    def errors_sentence(self) -> str:
+        """How standard errors of parameters and of effects were made."""
+        effects = "by the delta method" if self.covariance.draws is None else "at every draw"
+        return f"Standard errors: {self.covariance.description}; partial effects {effects}."
+
     @cached_property
     def _drawn(self) -> Drawn:
         return self._draw(LOCAL)
 
+    def bootstrap(
+        self,
+        kind: str | None = None,
+        draws: int = 999,
+        rng: int = 0,
+        *,
+        groups: Any = None,
+        block: float | None = None,
+        distribution: str | None = None,
+        executor: Executor | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> BootstrapResults:
+        """Estimate bootstrap samples, at the same penalty and from this estimate on.
+
+        Parameters
+        ----------
+        kind : str, optional
+            What is drawn, see :mod:`nnecon.estimation.draws`: "pairs", "bayesian", "wild",
+            "cluster", "block", "moving" or "stationary". By default "cluster" with ``groups``,
+            "block" for time series and "pairs" otherwise.
+        draws : int
+            Number of samples.
+        rng : int
+            Seed.
+        groups : str or array_like, optional
+            Labels of groups, for "cluster", "bayesian" and "wild".
+        block : float, optional
+            Length of blocks; by default Politis and White's (2004) rule for the rows' influence
+            on the average effects.
+        distribution : {"rademacher", "mammen", "webb"}, optional
+            Of the multipliers of "wild".
+        executor, checkpoint
+            As in ``fit``.
+
+        Returns
+        -------
+        BootstrapResults
+            Errors, biases and intervals of parameters, effects and predictions;
+            its ``results`` are these results with ``cov_type="bootstrap"``.
+
+        Raises
+        ------
+        ConvergenceError
+            Less than half of the samples have an estimate.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("growth ~ lag(growth, 1)", macro, hidden=())
+        >>> drawn = model.fit().bootstrap(draws=50)
+        >>> drawn.margeff.summary_frame().columns.tolist()
+        ['estimate', 'bias', 'std err', 'lower', 'upper']
+        """
+        given = {
+            "kind": kind,
+            "draws": draws,
+            "rng": rng,
+            "groups": groups,
+            "block": block,
+            "distribution": distribution,
+        }
+        own: Any = self.with_cov("bootstrap", **{k: v for k, v in given.items() if v is not None})
+        # immutable from outside: what the executor has computed is kept where it would be
+        own.__dict__["_drawn"] = own._draw(Execution.check(executor, checkpoint))
+        return BootstrapResults(own)
+
     def _draw(self, execution: Execution) -> Drawn:
         """Estimates of bootstrap draws."""
         estimate, network = self.estimate, self.model.network
-        if estimate.facts.get("stochastic") and not self.is_linear:
-            raise SpecificationError(
-                "cov_type='bootstrap' starts every draw at the estimate, and mini-batches would be "
-                "trained anew; fit with method='auto' or choose another covariance."
-            )
         objective, params = estimate.objective, self.solution.params
         leverage = np.mean(
             [((part.moments.jacobian @ part.bread.root) ** 2).sum(axis=1) for part in self._parts],
             axis=0,
         )
         neural = self._network.neural if isinstance(network, Dense) else np.ones(len(params), bool)
-        alive = params[neural].any()
+        alive = bool(params[neural].any())
+        if estimate.facts.get("stochastic") and alive:
+            raise SpecificationError(
+                "cov_type='bootstrap' starts every draw at the estimate, and mini-batches would be "
+                "trained anew; fit with method='auto' or choose another covariance."
+            )
         sample = Sample(
             objective,
             params,
