@@ -1,4 +1,4 @@
-"""The command line: ``nnecon report`` and ``nnecon fit``."""
+"""The command line: ``nnecon report``, ``fit``, ``forecast`` and ``backtest``."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nnecon.commands.forecasting import add_commands
 from nnecon.data.datasets import MACRO_LABELS, load_macro
 from nnecon.data.files import DATE_NAMES, read_table
 from nnecon.exceptions import NneconError, SpecificationError
@@ -65,6 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_model_arguments(fit)
     fit.add_argument("--save", metavar="FILE", type=Path, help="file to save the fit to")
+    report.set_defaults(run=_report)
+    fit.set_defaults(run=_fit)
+    add_commands(commands)
     return parser
 
 
@@ -141,8 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", category=UserWarning)
         try:
-            run = _report if arguments.command == "report" else _fit
-            run(arguments)
+            arguments.run(arguments)
         except NneconError as error:
             print(f"nnecon {arguments.command}: error: {_one_line(error)}", file=sys.stderr)
             return 2

@@ -169,15 +169,17 @@ class ModelMethod(Method):
     def fit(self, frame: pd.DataFrame, like: Any = None) -> Any:
         """Fit the same specification to a frame.
 
-        Where ``like`` is given, its penalty is taken, and its estimates are the starts where the
-        model takes some and its lags are still the same.
+        Where ``like`` is given, its penalty and lags are kept, and its estimates are the starts
+        where the model takes some.
         """
-        model, options = self.model.on(frame), {"progress": False, **self.options}
-        if like is not None:
-            options["alpha"] = _penalties(like)
-            alike = getattr(model, "lags", None) == getattr(like.model, "lags", None)
-            if alike and "start" in signature(model.fit).parameters:
-                options["start"] = like
+        options = {"progress": False, **self.options}
+        if like is None:
+            return self.model.on(frame).fit(**options)
+        options["alpha"] = _penalties(like)
+        lags = getattr(like.model, "lags", ())
+        model = self.model.on(frame, linear_lags=lags) if lags else self.model.on(frame)
+        if "start" in signature(model.fit).parameters:
+            options["start"] = like
         return model.fit(**options)
 
     def future(self, frame: pd.DataFrame) -> pd.DataFrame | None:

@@ -89,8 +89,9 @@ def backtest(
         True: estimate at every origin. False: at the first one; later ones take its parameters on
         the data known then (``apply``). An integer k: at every k-th origin.
     reselect : int or False, optional
-        Choose the penalty (for baselines, the lags) at every k-th origin only, or at the first one;
-        estimations in between keep the choice. By default it is chosen at every estimation.
+        Choose penalties and lags at every k-th origin only, or at the first one; estimations in
+        between keep the choice, and a network starts from its last estimate. By default all is
+        chosen anew at every estimation.
     window : {"expanding", "rolling"}
         Whether samples grow, or keep the length of the first one.
     targets : sequence of str, optional

@@ -202,19 +202,21 @@ class Forecaster(Immutable):
             return ""
         return axis.freq_text.lstrip("0123456789")[0]
 
-    def on(self, data: Any) -> Self:
+    def on(self, data: Any, **changes: Any) -> Self:
         """The same specification on other data, for example those known at an earlier date.
 
-        Lags that were chosen by a criterion are chosen anew.
+        Lags that were chosen by a criterion are chosen anew, unless ``linear_lags`` is given.
 
         Parameters
         ----------
         data : DataFrame
             One row a period, with the columns of the formula or, in the array interface, columns
             named like the series.
+        **changes
+            Arguments of the constructor that differ.
         """
         model = type(self).__new__(type(self))
-        model._set_up(self.series_in(data), self.formula, self._given)
+        model._set_up(self.series_in(data), self.formula, {**self._given, **changes})
         return model
 
     def series_in(self, data: Any) -> Series:
