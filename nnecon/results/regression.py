@@ -16,6 +16,7 @@ from nnecon.report.html import write_report
 from nnecon.results.chapters import regression_chapters
 from nnecon.results.diagnostics import Diagnostics
 from nnecon.results.nested_tests import NestedModelTests
+from nnecon.results.prediction import PredictionResults
 from nnecon.results.regression_numbers import RegressionNumbers
 from nnecon.results.tables_of_tests import cells_of_tests
 from nnecon.version import __version__
@@ -242,11 +243,33 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
             )
         return self.effect_surface(x, other, grid, alpha).plot(**options)
 
-    def plot_fit(self, **options: Any) -> Any:
+    def plot_fit(
+        self, interval: str | PredictionResults | None = None, alpha: float = 0.05, **options: Any
+    ) -> Any:
         """Actual and fitted values, with the classical model's.
 
-        Options are those of :func:`nnecon.report.plots.plot_fit`: ``units``, ``recessions``.
+        Parameters
+        ----------
+        interval : str or PredictionResults, optional
+            Intervals of an observation to draw: as in :meth:`get_prediction`, or what it returns
+            for the rows of the sample.
+        alpha : float
+            One less their level.
+        **options
+            As in :func:`nnecon.report.plots.plot_fit`: ``units``, ``recessions``.
         """
+        if interval is not None:
+            found = (
+                self.get_prediction(interval=interval) if isinstance(interval, str) else interval
+            )
+            if len(found.predicted_mean) != len(self.model.endog):
+                raise SpecificationError(
+                    f"the intervals are those of {len(found.predicted_mean)} rows, but the sample "
+                    f"has {len(self.model.endog)}; use get_prediction() without new rows."
+                )
+            bounds = found.conf_int(True, alpha).to_numpy()
+            band = {"lower": bounds[:, 0], "upper": bounds[:, 1], "level": 1.0 - alpha}
+            options = {**band, **options}
         return plots.plot_fit(
             self.model.design.sample.index,
             self.model.endog,

@@ -150,7 +150,7 @@ class StreamedRegressionResults(NeuralRegressionResults):
         """Not available on streams: an error that says what to do instead."""
         self._needs_rows("report")
 
-    def plot_fit(self, **options: Any) -> Any:
+    def plot_fit(self, interval: Any = None, alpha: float = 0.05, **options: Any) -> Any:
         """Not available on streams: an error that says what to do instead."""
         self._needs_rows("plot_fit")
 

@@ -72,6 +72,10 @@ def cross_section(**kw):
     return plots.plot_fit(pd.RangeIndex(60), RESID, FITTED, baseline=FITTED, **kw)
 
 
+def with_interval(**kw):
+    return fit(lower=FITTED - 1.0, upper=FITTED + 2.0, level=0.9, **kw)
+
+
 def residuals(**kw):
     return plots.plot_residuals(QUARTERS, RESID, FITTED, units="pp", **kw)
 
@@ -93,6 +97,7 @@ CHARTS = [
     margins,
     fit,
     cross_section,
+    with_interval,
     residuals,
     residuals_cross,
     comparison,
@@ -218,6 +223,21 @@ def test_time_axis_takes_every_index_kind():
         fig = plots.plot_fit(index, RESID, FITTED, recessions=spans)
         labels = fig.legends[0].get_texts()
         assert [t.get_text() for t in labels] == ["actual", "network", "recession"]
+
+
+def test_intervals_are_drawn_where_they_are_finite():
+    upper = np.where(np.arange(60) == 5, np.inf, FITTED + 2.0)
+    fig = fit(lower=FITTED - 1.0, upper=upper, level=0.9)
+    names = [text.get_text() for text in fig.legends[0].get_texts()]
+    assert "90% interval of an observation" in names
+    drawn = fig.axes[0].collections[-1].get_paths()
+    assert len(drawn) == 2
+    tops = np.concatenate([path.vertices[:, 1] for path in drawn])
+    assert tops.max() == np.delete(FITTED, 5).max() + 2.0
+    fig = cross_section(lower=FITTED - 1.0, upper=FITTED + 2.0)
+    lines = fig.axes[0].collections[0].get_segments()
+    assert len(lines) == 60
+    np.testing.assert_allclose(lines[3], [[FITTED[3], FITTED[3] - 1], [FITTED[3], FITTED[3] + 2]])
 
 
 def test_constant_residuals_say_so():

@@ -212,6 +212,19 @@ def test_options_that_do_not_belong_are_refused(curved_results):
         tiny.get_prediction(interval="conformal", method="split")
 
 
+def test_intervals_are_drawn_around_the_fit(curved_results):
+    held = curved_results.get_prediction(interval="conformal", method="split", scaled=True)
+    bounds = held.conf_int(True, 0.1)
+    drawn = curved_results.plot_fit(interval=held, alpha=0.1).axes[0].collections[0]
+    ends = np.array(drawn.get_segments())[:, :, 1]
+    assert_close(ends, bounds, 1e-12)
+    named = curved_results.plot_fit("delta").axes[0].collections[0]
+    expected = curved_results.get_prediction().conf_int(True)
+    assert_close(np.array(named.get_segments())[:, :, 1], expected, 1e-12)
+    with pytest.raises(SpecificationError, match="those of 7 rows"):
+        curved_results.plot_fit(curved_results.get_prediction(new_rows()))
+
+
 # -- bootstrap --------------------------------------------------------------------------------
 
 

@@ -40,6 +40,9 @@ def plot_fit(
     fitted: np.ndarray,
     *,
     baseline: np.ndarray | None = None,
+    lower: np.ndarray | None = None,
+    upper: np.ndarray | None = None,
+    level: float = 0.95,
     name: str = "",
     units: str | None = None,
     recessions: Sequence[tuple[Any, Any]] | None = None,
@@ -59,6 +62,10 @@ def plot_fit(
         Dependent variable and its fitted values.
     baseline : array, shape (n,), optional
         Fitted values of the classical model.
+    lower, upper : array, shape (n,), optional
+        Interval of an observation, drawn as a band; where it is infinite there is none.
+    level : float
+        Its level, for the legend.
     name, units : str
         The dependent variable and its unit, for the axis.
     recessions : sequence of (first, last), optional
@@ -83,16 +90,29 @@ def plot_fit(
     >>> fig.axes[0].get_ylabel()
     'growth (percent)'
     """
-    same_length(index=index, endog=endog, fitted=fitted, baseline=baseline)
+    same_length(
+        index=index, endog=endog, fitted=fitted, baseline=baseline, lower=lower, upper=upper
+    )
+    band = None if lower is None or upper is None else (_finite(lower), _finite(upper))
     own = ax is None
     fig, ax = one_axes(ax, fig, figsize)
     label = with_units(name, units) if name else units or ""
     dates = time_axis(index)
     if dates is None:
+        if band is not None:
+            ax.vlines(
+                fitted, *band, color=NETWORK, alpha=0.25, linewidth=1.0, label=_band_name(level)
+            )
         _actual_against_fitted(ax, endog, fitted, baseline, baseline_name)
         dress(ax, title, f"Fitted: {label}" if label else "Fitted", f"Actual: {label}")
     else:
         _shade(ax, index, dates, recessions or ())
+        if band is not None:
+            x, low = _with_gaps(index, dates, band[0])
+            high = _with_gaps(index, dates, band[1])[1]
+            ax.fill_between(
+                x, low, high, color=NETWORK, alpha=0.18, linewidth=0, label=_band_name(level)
+            )
         ax.plot(*_with_gaps(index, dates, endog), color=DATA, linewidth=1.0, label="actual")
         if baseline is not None:
             x, y = _with_gaps(index, dates, baseline)
@@ -101,8 +121,17 @@ def plot_fit(
         dress(ax, title, "", label)
         format_dates(ax)
         ax.margins(x=0.01)
-    legend(fig, ax, below=own, order=("actual", "network", baseline_name))
+    legend(fig, ax, below=own, order=("actual", "network", baseline_name, _band_name(level)))
     return fig
+
+
+def _band_name(level: float) -> str:
+    return f"{100 * level:g}% interval of an observation"
+
+
+def _finite(bounds: np.ndarray) -> np.ndarray:
+    bounds = np.asarray(bounds, dtype=float)
+    return np.where(np.isfinite(bounds), bounds, np.nan)
 
 
 def _with_gaps(
