@@ -7,8 +7,8 @@ from numpy.testing import assert_array_less
 
 import nnecon as ne
 from nnecon.estimation.bootstrap import refit
-from nnecon.inference.fitted_mean import FittedMean
 from nnecon.inference.importance import donors, permuted
+from nnecon.results.importance import _folds, _scorers
 
 pytestmark = pytest.mark.slow
 
@@ -20,43 +20,47 @@ def regression(x):
     return np.sin(1.5 * x[:, 0]) + 0.5 * x[:, 1] * x[:, 2] + 0.3 * x[:, 2]
 
 
-def estimated_again(model, params):
+def estimated_again(model, params, alpha=ALPHA):
     """Results at the penalty of the first fit, started there."""
     objective, _ = model._objective()
-    found = refit(objective, params, ALPHA, targets=objective.target[None])
+    found = refit(objective, params, alpha, targets=objective.target[None])
     transform, offset = model.user_units(model.scaling)
-    return model.results_at(transform @ found.params[0] + offset, ALPHA, cov_type="HC1")
+    return model.results_at(transform @ found.params[0] + offset, alpha, cov_type="HC1")
 
 
-@pytest.mark.parametrize("kind", ["pdp", "ale", "derivative"])
-def test_bands_cover_the_curve(kind):
-    """Pointwise intervals cover each point, sup-t bands all points, of the mean estimate."""
-    replications, size = 300, 400
+def test_bands_cover_the_curve():
+    """Pointwise intervals cover each point, sup-t bands all points, of the mean estimate.
+
+    The network can fit the mean: what it cannot fit counts as noise in the errors, though not in
+    samples with the same regressors, and bands are wider than needed then.
+    """
+    replications, size, alpha = 300, 400, 0.002
     rng = np.random.default_rng(11)
     x = rng.standard_normal((size, 3))
-    exog, mean = np.column_stack([np.ones(size), x]), regression(x)
+    exog, mean = np.column_stack([np.ones(size), x]), np.sin(1.5 * x[:, 0]) + 0.3 * x[:, 2]
     noise = 0.3 + 0.2 * np.abs(x[:, 1])
-    params, curves, pointwise, whole = None, [], [], []
+    grids = {"pdp": np.linspace(-2.0, 2.0, 11), "ale": 11, "derivative": np.linspace(-2.0, 2.0, 11)}
+    params, found = None, {kind: [] for kind in grids}
     for _ in range(replications):
-        model = ne.NeuralRegression(mean + noise * rng.standard_normal(size), exog, hidden=(4,))
+        model = ne.NeuralRegression(mean + noise * rng.standard_normal(size), exog, hidden=(3,))
         if params is None:
-            params = model.fit(alpha=ALPHA).solution.params
-        results = estimated_again(model, params)
-        grid = 11 if kind == "ale" else np.linspace(-2.0, 2.0, 11)
-        curve = results.effect_curve("x1", grid, 0.1, kind=kind, simultaneous=True)
-        frame = curve.frame.to_numpy()
-        curves.append(frame[:, 0])
-        pointwise.append(frame[:, [2, 3]])
-        whole.append(frame[:, [4, 5]])
-    truth = np.mean(curves, axis=0)
-    inside = [(low[:, 0] <= truth) & (truth <= low[:, 1]) for low in pointwise]
-    all_inside = [((low[:, 0] <= truth) & (truth <= low[:, 1])).all() for low in whole]
-    by_point, together = np.mean(inside, axis=0), np.mean(all_inside)
-    print(kind, by_point.round(3), together, np.mean([one.all() for one in inside]))
-    assert 0.86 <= by_point.mean() <= 0.94, by_point
-    assert_array_less(0.8, by_point)
-    assert 0.85 <= together <= 0.95, together
-    assert np.mean([one.all() for one in inside]) < 0.85
+            params = model.fit(alpha=alpha).solution.params
+        results = estimated_again(model, params, alpha)
+        for kind, grid in grids.items():
+            curve = results.effect_curve("x1", grid, 0.1, kind=kind, simultaneous=True)
+            found[kind].append(curve.frame.to_numpy())
+    for kind, frames in found.items():
+        value, _, low, high, lowest, highest, _ = np.moveaxis(np.array(frames), 2, 0)
+        truth = value.mean(axis=0)
+        inside = (low <= truth) & (truth <= high)
+        together = ((lowest <= truth) & (truth <= highest)).all(axis=1).mean()
+        by_point = inside.mean(axis=0)
+        print(kind, by_point.round(3), together, inside.all(axis=1).mean())
+        assert 0.86 <= by_point.mean() <= 0.94, (kind, by_point)
+        assert_array_less(0.83, by_point)
+        assert 0.84 <= together <= 0.96, (kind, together)
+        # pointwise intervals do not cover the whole curve as often
+        assert inside.all(axis=1).mean() < together - 0.1
 
 
 def importance_in_population(mean, variable, seed):
@@ -118,20 +122,9 @@ def test_importance_on_folds_covers_that_of_the_folds_estimates():
 
 def folds_importance(results, seed):
     """Mean over the folds of the importance in the population, of each fold's estimate."""
-    from nnecon.results.importance import _folds, _scorers
-
     g = np.random.default_rng(seed)
     folds = _folds(results, 5, g)
     scorers = _scorers(results, folds, g)
     names = ["x1", "x2", "x3"]
-    found = [
-        [importance_in_population(_as_arrays(one.mean), name, 5) for name in names]
-        for one in scorers
-    ]
+    found = [[importance_in_population(one.mean, name, 5) for name in names] for one in scorers]
     return np.mean(found, axis=0)
-
-
-def _as_arrays(mean):
-    """Formula columns are those of the arrays: a constant and the three variables."""
-    assert isinstance(mean, FittedMean)
-    return mean
