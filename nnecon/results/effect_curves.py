@@ -94,7 +94,9 @@ def curve_points(
         if grid < 2:
             raise SpecificationError(f"grid={grid}: give at least 2 points, or their values.")
         if kind == "ale":
-            return np.unique(np.quantile(observed, np.linspace(0.0, 1.0, grid)))
+            # values that occur, so that no bin is empty
+            shares = np.linspace(0.0, 1.0, grid)
+            return np.unique(np.quantile(observed, shares, method="inverted_cdf"))
         low, high = np.quantile(observed, [0.01, 0.99])
         if low == high:
             low, high = observed.min(), observed.max()

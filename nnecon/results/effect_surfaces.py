@@ -17,7 +17,7 @@ from nnecon.results.effect_curves import curve_points
 from nnecon.results.inference_table import half_width
 from nnecon.results.probe import Probe
 
-POINTS = 15
+POINTS = 20
 """Points a side of a surface where the user gives no grid."""
 
 

@@ -163,7 +163,7 @@ class PartialEffects(Results):
         x1, x2 : str
             Two regressors, as in :meth:`effect_curve`.
         grid : int or tuple, optional
-            Points a side (15 by default), or a tuple of two numbers or lists of values.
+            Points a side (20 by default), or a tuple of two numbers or lists of values.
         alpha : float
             One less the level of the pointwise intervals.
 
