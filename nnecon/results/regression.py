@@ -236,6 +236,10 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
         """
         if other is None:
             return self.effect_curve(x, grid, alpha, kind, simultaneous).plot(**options)
+        if not isinstance(other, str):
+            raise SpecificationError(
+                f"other={other!r}: name a second regressor; points of the first are grid=."
+            )
         if kind != "pdp" or simultaneous:
             raise SpecificationError(
                 "two regressors have partial dependence with pointwise intervals only; leave kind "

@@ -168,7 +168,9 @@ def test_a_grid_beyond_the_sample_is_told(curved_results):
 
 @pytest.mark.parametrize("kind", ["pdp", "ale", "derivative"])
 def test_figures(curved_results, kind):
-    figure = curved_results.plot_effect("x1", 8, kind=kind, simultaneous=True, ylabel="y, units")
+    figure = curved_results.plot_effect(
+        "x1", grid=8, kind=kind, simultaneous=True, ylabel="y, units"
+    )
     assert figure.axes[0].get_ylabel() == "y, units"
     assert any("whole curve" in text.get_text() for text in figure.legends[0].get_texts())
     figure.canvas.draw()

@@ -109,6 +109,8 @@ def test_mistakes_about_surfaces(curved_results, message):
         curved_results.effect_surface(*SURFACE_MISTAKES[message])
     with pytest.raises(SpecificationError, match="leave kind"):
         curved_results.plot_effect("x1", "x2", kind="ale")
+    with pytest.raises(SpecificationError, match="points of the first are grid="):
+        curved_results.plot_effect("x1", 8)
 
 
 def test_surfaces_that_cannot_be_drawn(curved_results):
