@@ -72,6 +72,25 @@ def test_fit_prints_summary_and_saves(macro_csv, tmp_path, capsys):
     assert ne.load(saved).alpha == 0.05
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--cov-kwds", "maxlags=5", "kernel=parzen", "use_correction=true"], "parzen, 5 lags"),
+        (["--cov-type", "cluster", "--cov-kwds", "groups=year,half"], "two ways"),
+        (["--cov-type", "bootstrap", "--cov-kwds", "kind=wild", "draws=20"], "20 draws of wild"),
+        (["--cov-type", "bootstrap", "--groups", "year", "--cov-kwds", "draws=20"], "whole groups"),
+    ],
+)
+def test_kinds_of_covariance_and_their_options(options, words, macro_csv, tmp_path, capsys):
+    frame = pd.read_csv(macro_csv)
+    frame["year"] = frame["quarter"].str[:4].astype(int)
+    path = tmp_path / "dated.csv"
+    frame.assign(half=frame["year"] // 10).to_csv(path, index=False)
+    call = ["fit", str(path), "--formula", "growth ~ lag(unemp, 1)", "--hidden", "", *options]
+    assert main(call) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("ending", ["parquet", "xlsx"])
 def test_reads_parquet_and_excel(ending, tmp_path, capsys):
     frame = ne.datasets.load_macro()[["growth", "unemp"]]
@@ -94,6 +113,14 @@ MISTAKES = {
     "bad folds": (["--formula", "growth ~ unemp", "--cv", "1"], "cv=1"),
     "bad covariance": (["--formula", "growth ~ unemp", "--cov-type", "HC9"], "HC9"),
     "clusters of what": (["--formula", "growth ~ unemp", "--cov-type", "cluster"], "--groups"),
+    "option of a covariance": (
+        ["--formula", "growth ~ unemp", "--cov-kwds", "maxlags"],
+        "write NAME=VALUE",
+    ),
+    "no such option": (
+        ["--formula", "growth ~ unemp", "--cov-type", "HC1", "--cov-kwds", "maxlags=2"],
+        "takes no options",
+    ),
     "bad weights": (["--formula", "growth ~ unemp", "--weights", "w"], "'w'"),
 }
 

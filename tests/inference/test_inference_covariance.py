@@ -6,9 +6,11 @@ import pytest
 from nnecon.exceptions import IdentificationWarning, SpecificationError
 from nnecon.inference.covariance import (
     Moments,
+    Part,
     automatic_lags,
     bread,
     covariance,
+    influence,
     penalised_moments,
 )
 
@@ -78,6 +80,46 @@ def test_sandwiches_by_their_formulas(moments):
         assert found.use_t == (kind == "nonrobust")
     clusters = covariance(moments, bread(moments), "cluster", options["cluster"])
     assert clusters.df_resid == 5.0
+
+
+def test_leaving_out_groups_and_outer_products_of_penalised_estimates(moments):
+    gram, inverse, scores = parts(moments)
+    groups = np.arange(40) % 6
+    moves = []
+    for group in range(6):
+        rows = groups == group
+        rest = gram - moments.jacobian[rows].T @ moments.jacobian[rows] + np.diag(moments.ridge)
+        moves.append(np.linalg.solve(rest, scores[rows].sum(axis=0)))
+    expected = 5 / 6 * np.array(moves).T @ np.array(moves)
+    found = covariance(moments, bread(moments), "cluster-crv3", {"groups": groups})
+    np.testing.assert_allclose(found.matrix, expected, rtol=1e-9)
+    assert found.df_resid == 5.0
+    # information by outer products, in the bread as well as in the meat
+    scale = moments.residual @ moments.residual / (40 - np.trace(inverse @ gram))
+    outer = scores.T @ scores
+    information = np.linalg.inv(outer / scale + np.diag(moments.ridge))
+    found = covariance(moments, bread(moments), "opg")
+    np.testing.assert_allclose(found.matrix, information @ outer @ information, rtol=1e-9)
+    free = Moments(moments.residual, moments.jacobian, np.zeros(4))
+    scale = moments.residual @ moments.residual / 36
+    found = covariance(free, bread(free), "opg")
+    np.testing.assert_allclose(found.matrix, scale**2 * np.linalg.inv(outer), rtol=1e-9)
+
+
+def test_outer_products_agree_with_nonrobust_errors_where_these_are_right():
+    g = np.random.default_rng(3)
+    big = Moments(g.standard_normal(20_000), g.standard_normal((20_000, 3)), np.zeros(3))
+    usual = covariance(big, bread(big), "nonrobust").matrix
+    outer = covariance(big, bread(big), "opg").matrix
+    np.testing.assert_allclose(np.diag(outer), np.diag(usual), rtol=0.05)
+
+
+def test_influence_sums_squares_to_the_covariance(moments):
+    part = Part(moments, bread(moments))
+    rows = influence([part])
+    assert rows.shape == (40, 4)
+    expected = covariance(moments, part.bread, "HC0").matrix
+    np.testing.assert_allclose(rows.T @ rows, expected, rtol=1e-9)
 
 
 def test_bad_conditioning_loses_no_digits():
