@@ -12,7 +12,7 @@ from nnecon.inference.accuracy import (
     giacomini_white,
 )
 from nnecon.inference.covariance import automatic_lags
-from nnecon.inference.hypotheses import HypothesisTest, does_not_apply
+from nnecon.inference.hypotheses import LEVEL, HypothesisTest, does_not_apply, shown_pvalue
 
 NETWORK = "the network"
 
@@ -85,8 +85,9 @@ def accuracy_tests(
     if not nested:
         return _found((plain,), note)
     first = corrected_resampled_t(small, large, fold, trained, names, nested=True)
+    first = _of_nested(first, name)
     note += (
-        f" Clark and West's test asks whether there is anything that {name} misses; Nadeau and "
+        f" Clark and West's test asks whether {name} misses anything; Nadeau and "
         "Bengio's whether the network's errors are smaller at this number of rows."
     )
     return _found((first, plain), note)
@@ -111,11 +112,12 @@ def _of_forecasts(
     note = "These folds look ahead only, so that their errors are those of forecasts."
     if not nested:
         return _found((mariano, white), note)
-    west = clark_west(small, large, names, lags=lags)
+    west = _of_nested(clark_west(small, large, names, lags=lags), names[0])
     note += (
-        f" {names[0]} is nested in the network: Clark and West's test is the valid one, while "
-        "Diebold and Mariano's favours the smaller model, and Giacomini and White's supposes a "
-        "window of fixed length, which expanding windows are not."
+        f" {names[0]} is nested in the network: Clark and West's test is the valid one and asks "
+        f"whether {names[0]} misses anything. Diebold and Mariano's, whether the network's errors "
+        "are smaller at this number of rows, favours the smaller model; Giacomini and White's "
+        "supposes windows of fixed length, which expanding ones are not."
     )
     return _found((west, mariano, white), note)
 
@@ -138,6 +140,17 @@ def _found(tests: tuple[HypothesisTest, ...], note: str) -> AccuracyTests:
         replace(test, sentence=_capital(test.sentence), null=_capital(test.null)) for test in tests
     )
     return AccuracyTests(told, note)
+
+
+def _of_nested(test: HypothesisTest, name: str) -> HypothesisTest:
+    """Clark and West's test in words that claim no smaller errors at this number of rows."""
+    if test.pvalue is None:
+        return test
+    shown = shown_pvalue(test.pvalue)
+    if test.pvalue <= LEVEL:
+        return replace(test, sentence=f"{name} misses something that the network finds ({shown}).")
+    sentence = f"No evidence at 5% that {name} misses anything that the network finds ({shown})."
+    return replace(test, sentence=sentence)
 
 
 def _capital(text: str) -> str:

@@ -124,7 +124,7 @@ def _findings(results: Any) -> Chapter:
         note = f"{other}: {rmse[other]:.3f}"
         items.append(("RMSE, rows left out", format_number(rmse[own], 3), note))
         sentence = comparison.test.sentence
-        blocks.append(TextBlock(f"{comparison.test.name} test on the rows left out: {sentence}"))
+        blocks.append(TextBlock(f"{comparison.test.name}, on the rows left out: {sentence}"))
     return Chapter("Findings", _verdict(results), blocks)
 
 

@@ -154,7 +154,8 @@ class RegressionNumbers(Predictions, PartialEffects):
             notes.append(
                 f"Cross-validated RMSE: {cv.description}, the same {len(errors)} rows for both."
             )
-            notes.append(f"{tests[0].name} test on these rows: {tests[0].sentence}")
+            told = [f"{test.name}: {test.sentence}" for test in tests[: 1 + tests[0].applies]]
+            notes.append("On these rows, " + " ".join(told))
             if tests[0].applies:
                 notes.append(found.note)
                 rows[f"{tests[0].name} p-value"] = (tests[0].pvalue, np.nan)
