@@ -1,9 +1,14 @@
 """Fits that many tests look at, made once."""
 
+import os
+
 import helpers
 import pytest
 
 import nnecon as ne
+
+# processes of the suite share the cores already; test_estimation_companion starts its own
+os.environ.setdefault("NNECON_WORKERS", "0")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from nnecon.estimation.solvers.lbfgs import lbfgs
 from nnecon.estimation.solvers.levenberg_marquardt import levenberg_marquardt
 from nnecon.estimation.solvers.proximal import proximal
 from nnecon.exceptions import SpecificationError
+from nnecon.nets import Dense
 
 WORK = 2**17
 """Derivatives (rows x parameters x problems) that are worth a group of their own: small groups keep
@@ -25,6 +26,9 @@ THREADED = 200_000
 """Rows times parameters from which short calls are long enough for a second thread to help: the
 benchmark's path (160,000) took 8.1 s on one thread and 10.1 s on two, a problem of 350,000 4.5 and
 3.1 ms a step."""
+
+BESIDE = 5_000_000
+"""Rows times parameters up to which worker processes take part: they need memory of their own."""
 
 MEMORY = 2**29
 """Bytes that the groups at work in this process may use together, unless one alone needs more."""
@@ -114,7 +118,12 @@ def estimate(
     if solver.interpreted and size < THREADED and execution.threads is None:
         at_once = 1
     work = _Work(solver.run, objective)
-    done = execution.run(work, [(group, options) for group in groups], at_once)
+    # workers import no more than the closed form needs
+    closed = isinstance(objective.network, Dense) and len(objective.network.hidden) == 1
+    beside = 0.0
+    if solver.interpreted and closed and objective.loss.least_squares and size <= BESIDE:
+        beside = float(size) * sum(len(chain.alphas) for chain in chains)
+    done = execution.run(work, [(group, options) for group in groups], at_once, beside=beside)
     return [trace for traces in done for trace in traces]
 
 

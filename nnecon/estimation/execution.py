@@ -31,6 +31,7 @@ from typing import Any
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from nnecon.estimation.checkpoint import Checkpoint
+from nnecon.estimation.companion import companions, together
 from nnecon.estimation.compilation import cores
 from nnecon.estimation.fingerprint import Fingerprints, fingerprint
 from nnecon.estimation.parcel import pickled, send, unpack
@@ -94,20 +95,28 @@ class Execution:
         Where every finished task is kept and looked for.
     progress : callable, optional
         Called with the number of items done and of all items.
+    alone : bool
+        Whether this process does without workers beside it.
     """
 
     threads: int | None = None
     executor: Executor | None = None
     checkpoint: Checkpoint | None = None
     progress: Progress | None = None
+    alone: bool = False
 
     @classmethod
     def check(
         cls, executor: Any = None, checkpoint: Any = None, progress: Progress | None = None
     ) -> "Execution":
-        """Read the arguments of ``fit``: an executor (or Dask's client), a folder, a function."""
+        """Read the arguments of ``fit``: an executor (or Dask's client), a folder, a function.
+
+        The word "threads" instead of an executor stands for this process alone.
+        """
+        alone = isinstance(executor, str) and executor == "threads"
         return cls(
-            executor=None if executor is None else _read_executor(executor),
+            alone=alone,
+            executor=None if executor is None or alone else _read_executor(executor),
             checkpoint=None if checkpoint is None else Checkpoint.open(checkpoint),
             progress=progress,
         )
@@ -118,6 +127,7 @@ class Execution:
         tasks: Sequence[tuple[Any, ...]],
         at_once: int | None = None,
         record: type = Trace,
+        beside: float = 0.0,
     ) -> list[list[Any]]:
         """Results of ``work(*task, monitor)`` for every task, in order.
 
@@ -133,6 +143,8 @@ class Execution:
             Most tasks that fit into this process's memory at a time.
         record : type
             Dataclass of the results, which the checkpoint keeps.
+        beside : float
+            How much work there is, where worker processes beside this one may take part.
         """
         monitor = Monitor(sum(len(task[0]) for task in tasks), self.progress)
         found: dict[int, list[Any]] = {}
@@ -153,7 +165,15 @@ class Execution:
                 self.checkpoint.write(keys[at], records)
 
         waiting = {at: task for at, task in enumerate(tasks) if at not in found}
-        if waiting and (self.executor is None or isinstance(self.executor, ThreadPoolExecutor)):
+        free = self.executor is None and self.threads is None and not self.alone
+        helpers = companions(beside, cores()) if free and beside and len(waiting) > 1 else []
+        if helpers:
+            with one_blas_thread():
+                mine = together(lambda at: work(*waiting[at], monitor), work, waiting, helpers)
+                for at, traces, sent in mine:
+                    keep(at, traces)
+                    monitor.advance(len(traces) if sent else 0)
+        elif waiting and (self.executor is None or isinstance(self.executor, ThreadPoolExecutor)):
             self._here(work, waiting, keep, monitor, at_once)
         elif waiting:
             self._elsewhere(work, waiting, keep, monitor)
@@ -240,7 +260,8 @@ def _read_executor(given: Any) -> Executor:
         raise SpecificationError(
             f"executor={given!r}: pass a concurrent.futures.Executor, for example "
             "ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), Dask's "
-            "Client.get_executor() or mpi4py's MPIPoolExecutor()."
+            "Client.get_executor() or mpi4py's MPIPoolExecutor(); or 'threads' for no process but "
+            "this one."
         )
     context = getattr(executor, "_mp_context", None)
     if context is not None and context.get_start_method() == "fork":

@@ -12,7 +12,7 @@ import numpy as np
 from nnecon.estimation.kernels import Kernels, kernels
 from nnecon.estimation.losses import Loss
 from nnecon.nets import Dense, Network
-from nnecon.nets.one_layer import OneLayer
+from nnecon.nets.one_layer import Hessian, OneLayer
 
 
 class LocalModel(Protocol):
@@ -24,6 +24,12 @@ class LocalModel(Protocol):
 
     def gradient(self, state: Any, slope: np.ndarray) -> np.ndarray:
         """``J' slope``."""
+        ...
+
+    def hessian(
+        self, state: Any, curvature: np.ndarray, slope: np.ndarray | None = None
+    ) -> Hessian:
+        """``J' diag(curvature) J``, plus the second derivatives where ``slope`` is given."""
         ...
 
     def normal(self, state: Any, curvature: np.ndarray) -> np.ndarray:
@@ -59,6 +65,14 @@ class Differentiated:
     def gradient(self, state: _State, slope: np.ndarray) -> np.ndarray:
         """``J' slope``."""
         return slope @ self.jacobian(state)
+
+    def hessian(
+        self, state: _State, curvature: np.ndarray, slope: np.ndarray | None = None
+    ) -> Hessian:
+        """``J' diag(curvature) J``, plus the second derivatives where ``slope`` is given."""
+        matrix = self.normal(state, curvature)
+        diagonal = np.diagonal(matrix).copy()
+        return Hessian(matrix if slope is None else matrix + self.bending(state, slope), diagonal)
 
     def normal(self, state: _State, curvature: np.ndarray) -> np.ndarray:
         """``J' diag(curvature) J``."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -177,7 +177,7 @@ class NeuralRegression(FeedForward):
         cov_kwds: Mapping[str, Any] | None = None,
         use_t: bool | None = None,
         progress: bool | None = None,
-        executor: Executor | None = None,
+        executor: Executor | Literal["threads"] | None = None,
         checkpoint: str | Path | None = None,
     ) -> NeuralRegressionResults:
         """Estimate.
@@ -232,9 +232,10 @@ class NeuralRegression(FeedForward):
             t instead of normal distribution; by default for "nonrobust" only.
         progress : bool, optional
             Whether to show a progress bar; by default after two seconds, in a terminal.
-        executor : concurrent.futures.Executor, optional
-            Runs the problems instead of this process's threads: ``ProcessPoolExecutor()``, Dask's
-            ``Client.get_executor()``, ``MPIPoolExecutor()``. The numbers are the same.
+        executor : concurrent.futures.Executor or "threads", optional
+            Runs the problems instead of this process and its workers: ``ProcessPoolExecutor()``,
+            Dask's ``Client.get_executor()``, ``MPIPoolExecutor()``; "threads" stands for this
+            process alone. The numbers are the same.
         checkpoint : str or Path, optional
             Folder in which finished problems are kept, so that a fit that was stopped continues
             where it was.

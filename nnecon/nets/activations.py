@@ -23,8 +23,11 @@ Slopes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _tanh(a: np.ndarray) -> Slopes:
     value = np.tanh(a)
-    slope = 1.0 - value**2
-    return value, slope, -2.0 * value * slope
+    slope = value * value
+    np.subtract(1.0, slope, out=slope)
+    bend = value * slope
+    bend *= -2.0
+    return value, slope, bend
 
 
 def _logistic(a: np.ndarray) -> Slopes:

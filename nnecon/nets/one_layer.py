@@ -25,25 +25,43 @@ BLOCK = 1024
 
 
 class Units(NamedTuple):
-    """Hidden units at some parameters: values, slopes and bends, each (units, n), and weights."""
+    """Hidden units at some parameters.
 
-    value: np.ndarray
+    ``features`` (n_linear + units, n) are the linear regressors and the units' values, ``slope``
+    and ``bend`` (units, n) the derivatives of the latter, ``output`` (units,) the output weights.
+    ``gram``, where it is known, are the products of features under the weights ``share``.
+    """
+
+    features: np.ndarray
     slope: np.ndarray
     bend: np.ndarray
     output: np.ndarray
+    gram: np.ndarray | None = None
+    share: np.ndarray | None = None
+
+
+class Hessian(NamedTuple):
+    """Sum of second derivatives (k, k), and the diagonal (k,) of its Gauss-Newton part."""
+
+    matrix: np.ndarray
+    diagonal: np.ndarray
 
 
 class _Layout(NamedTuple):
-    """Where the sums go: ``normal`` and ``bending`` (k, k) index the buffers of the sums.
+    """Where the sums go: ``hessian`` and ``bending`` (k, k) index the buffers of the sums.
 
-    ``outer`` are the positions of the linear part and the output weights.
+    ``outer`` are the positions of the linear part and the output weights; ``own`` those of a unit
+    with itself among the pairs of units; ``sizes`` the shapes of the parts of the first buffer:
+    pairs of units by pairs of inputs, weights into units by linear regressors and by units, and
+    features by features.
     """
 
-    pairs: tuple[np.ndarray, np.ndarray]
     squares: tuple[np.ndarray, np.ndarray]
-    normal: np.ndarray
+    own: np.ndarray
+    hessian: np.ndarray
+    diagonal: np.ndarray
     bending: np.ndarray
-    sizes: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
     outer: np.ndarray
 
 
@@ -59,40 +77,29 @@ def _layout(network: Dense) -> _Layout:
         return table
 
     pair, square = symmetric(pairs, units), symmetric(squares, q)
-    sizes = (
-        len(pairs[0]) * len(squares[0]),
-        units * nl * q,
-        units * q * units,
-        units * nl,
-        units * units,
-        nl * nl,
-    )
-    starts = np.concatenate([[0], np.cumsum(sizes)])
+    sizes = (len(pairs[0]), len(squares[0])), (units, nl * q), (units * q, units), (nl + units,) * 2
+    starts = np.concatenate([[0], np.cumsum([a * b for a, b in sizes])])
     # positions in the flat vector: the linear part, [W_u, b_u] of each unit, the output weights
-    linear = np.arange(nl)
     into = np.column_stack(
         [
             np.arange(layer.weights.start, layer.weights.stop).reshape(units, -1),
             np.arange(layer.bias.start, layer.bias.stop),
         ]
     )
-    out = np.arange(layer.bias.stop, k)
-    normal = np.zeros((k, k), dtype=int)
-    flat = into.ravel()
+    linear, out = np.arange(nl), np.arange(layer.bias.stop, k)
+    outer, flat = np.concatenate([linear, out]), into.ravel()
+    hessian = np.zeros((k, k), dtype=int)
     hidden = pair[:, None, :, None] * len(squares[0]) + square[None, :, None, :]
-    normal[np.ix_(flat, flat)] = hidden.reshape(units * q, units * q)
-    block = starts[1] + np.arange(sizes[1]).reshape(units, nl, q)
+    hessian[np.ix_(flat, flat)] = hidden.reshape(units * q, units * q)
+    block = starts[1] + np.arange(units * nl * q).reshape(units, nl, q)
     rows = np.swapaxes(block, 1, 2).reshape(units * q, nl)
-    normal[np.ix_(flat, linear)] = rows
-    normal[np.ix_(linear, flat)] = rows.T
-    block = starts[2] + np.arange(sizes[2]).reshape(units * q, units)
-    normal[np.ix_(flat, out)] = block
-    normal[np.ix_(out, flat)] = block.T
-    block = starts[3] + np.arange(sizes[3]).reshape(units, nl)
-    normal[np.ix_(out, linear)] = block
-    normal[np.ix_(linear, out)] = block.T
-    normal[np.ix_(out, out)] = starts[4] + np.arange(sizes[4]).reshape(units, units)
-    normal[np.ix_(linear, linear)] = starts[5] + np.arange(sizes[5]).reshape(nl, nl)
+    hessian[np.ix_(flat, linear)] = rows
+    hessian[np.ix_(linear, flat)] = rows.T
+    block = starts[2] + np.arange(units * q * units).reshape(units * q, units)
+    hessian[np.ix_(flat, out)] = block
+    hessian[np.ix_(out, flat)] = block.T
+    size = nl + units
+    hessian[np.ix_(outer, outer)] = starts[3] + np.arange(size * size).reshape(size, size)
     # bending: a slot of zero first, then a unit's own squares, then the crosses with its output
     bending = np.zeros((k, k), dtype=int)
     own = 1 + np.arange(units)[:, None, None] * len(squares[0]) + square
@@ -100,7 +107,15 @@ def _layout(network: Dense) -> _Layout:
     cross = 1 + units * len(squares[0]) + np.arange(units * q).reshape(units, q)
     bending[into, out[:, None]] = cross
     bending[out[:, None], into] = cross
-    return _Layout(pairs, squares, normal, bending, sizes, np.concatenate([linear, out]))
+    return _Layout(
+        squares,
+        np.diagonal(pair).copy(),
+        hessian,
+        np.diagonal(hessian).copy(),
+        bending,
+        sizes,
+        outer,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,48 +129,54 @@ class OneLayer:
     ----------
     network : Dense
         With ``len(hidden) == 1``.
-    linear : ndarray of shape (n, n_linear)
+    linear : ndarray of shape (n_linear, n)
         Linear regressors.
-    into : ndarray of shape (n, n_inputs + 1)
-        Inputs of the hidden units and a column of ones.
+    into : ndarray of shape (n_inputs + 1, n)
+        Inputs of the hidden units and a row of ones.
+    factor : ndarray of shape (n_inputs + 1, n)
+        The same in the precision of ``products``.
     products, mixed : ndarray
         Products of two inputs (n, q (q + 1) / 2), and of a linear regressor and an input
         (n, n_linear q).
-    room : tuple of ndarray
-        Memory for the pairs of units and for units times inputs, kept between calls.
+    room : ndarray
+        Memory for pairs of units, and afterwards for units times inputs, kept between calls.
     """
 
     network: Dense
     linear: np.ndarray
     into: np.ndarray
+    factor: np.ndarray
     products: np.ndarray
     mixed: np.ndarray
-    room: tuple[np.ndarray, np.ndarray]
+    room: np.ndarray
 
     @classmethod
     def on(cls, network: Dense, inputs: np.ndarray, dtype: Any = np.float64) -> "OneLayer":
         """Prepare the products of the inputs."""
-        linear = np.ascontiguousarray(inputs[:, : network.n_linear])
-        into = np.column_stack([inputs[:, network.n_linear :], np.ones(len(inputs))])
+        linear = np.ascontiguousarray(inputs[:, : network.n_linear].T, dtype=float)
+        into = np.ones((network.n_inputs + 1, len(inputs)))
+        into[:-1] = inputs[:, network.n_linear :].T
         first, second = _layout(network).squares
         factor = into.astype(dtype, copy=False)
-        mixed = linear[:, :, None].astype(dtype, copy=False) * factor[:, None, :]
-        units, rows = network.layers[0].units, min(BLOCK, len(inputs))
-        room = (
-            np.empty((units * (units + 1) // 2, rows), dtype),
-            np.empty((units, into.shape[1], rows), dtype),
-        )
-        products = factor[:, first] * factor[:, second]
-        return cls(network, linear, into, products, mixed.reshape(len(inputs), -1), room)
+        rows = np.ascontiguousarray(factor.T)
+        mixed = linear.T[:, :, None].astype(dtype, copy=False) * rows[:, None, :]
+        units, block = network.layers[0].units, min(BLOCK, len(inputs))
+        # after the pairs come the second derivatives of the units themselves
+        height = max(units * (units + 1) // 2 + units, units * len(into))
+        room = np.empty(height * block, dtype)
+        products = rows[:, first] * rows[:, second]
+        return cls(network, linear, into, factor, products, mixed.reshape(len(inputs), -1), room)
 
     def evaluate(self, params: np.ndarray) -> tuple[np.ndarray, Units]:
         """Fitted values (n,) and the hidden units."""
         network, layer = self.network, self.network.layers[0]
-        weights = params[layer.weights].reshape(layer.units, layer.inputs)
-        activity = np.column_stack([weights, params[layer.bias]]) @ self.into.T
-        output = params[layer.bias.stop :]
-        units = Units(*SLOPES[network.activation](activity), output)
-        return self.linear @ params[: network.n_linear] + output @ units.value, units
+        weights = np.empty((layer.units, layer.inputs + 1))
+        weights[:, :-1] = params[layer.weights].reshape(layer.units, layer.inputs)
+        weights[:, -1] = params[layer.bias]
+        value, slope, bend = SLOPES[network.activation](weights @ self.into)
+        features = np.concatenate([self.linear, value])
+        outer = params[_layout(network).outer]
+        return outer @ features, Units(features, slope, bend, outer[network.n_linear :])
 
     def refit(
         self, params: np.ndarray, units: Units, target: np.ndarray, share: np.ndarray, ridge
@@ -165,68 +186,105 @@ class OneLayer:
         The network is linear in them (variable projection; Golub and Pereyra, 1973). Returns
         parameters, fitted values and units.
         """
-        features = np.vstack([self.linear.T, units.value])
-        place = _layout(self.network).outer
-        gram = (features * share) @ features.T
-        gram[np.diag_indices_from(gram)] += ridge[place]
-        _, best, info = lapack.dposv(gram, features @ (share * target), lower=1)
+        features, place = units.features, _layout(self.network).outer
+        weighted = features * share
+        gram = weighted @ features.T
+        damped = gram.copy()
+        damped.ravel()[:: len(gram) + 1] += ridge[place]
+        _, best, info = lapack.dposv(damped.T, weighted @ target, lower=1, overwrite_a=1)
         if info != 0:
-            outer = params[place]
-            return params, outer @ features, units
+            return params, params[place] @ features, units
         params = params.copy()
         params[place] = best
-        return params, best @ features, units._replace(output=best[self.network.n_linear :])
+        outer = best[self.network.n_linear :]
+        return params, best @ features, units._replace(output=outer, gram=gram, share=share)
 
     def gradient(self, units: Units, slope: np.ndarray) -> np.ndarray:
         """Sum of ``slope_i`` times the derivatives of row i, shape (k,)."""
-        into = (units.output[:, None] * units.slope * slope) @ self.into
-        return np.concatenate(
-            [
-                slope @ self.linear,
-                into[:, :-1].ravel(),
-                into[:, -1],
-                units.value @ slope,
-            ]
-        )
+        network, layer = self.network, self.network.layers[0]
+        into = ((units.slope * slope) @ self.into.T) * units.output[:, None]
+        gradient = np.empty(network.n_params)
+        gradient[layer.weights] = into[:, :-1].ravel()
+        gradient[layer.bias] = into[:, -1]
+        gradient[_layout(network).outer] = units.features @ slope
+        return gradient
 
-    def normal(self, units: Units, curvature: np.ndarray) -> np.ndarray:
-        """Sum of ``curvature_i`` times the outer product of row i's derivatives, (k, k)."""
+    def hessian(
+        self, units: Units, curvature: np.ndarray, slope: np.ndarray | None = None
+    ) -> Hessian:
+        """Sum over rows of ``curvature_i`` times the outer product of derivatives.
+
+        Second derivatives of the network, times ``slope_i``, are added where ``slope`` is given.
+        The matrix is in the precision of the sums.
+        """
         layout, dtype = _layout(self.network), self.products.dtype
-        parts = [np.zeros(size, dtype) for size in layout.sizes]
-        size = len(units.value)
+        count, width = len(units.output), len(self.into)
+        buffer = np.zeros(sum(a * b for a, b in layout.sizes), dtype)
+        pairs, mixed, outward, features = self._parts(buffer)
+        known = units.gram is not None and units.share is curvature
+        bent, crossed = np.zeros((count, pairs.shape[1]), dtype), np.zeros((count, width), dtype)
+        output = units.output[:, None].astype(dtype)
         for at in range(0, len(curvature), BLOCK):
             rows = slice(at, at + BLOCK)
             c = curvature[rows].astype(dtype)
-            slope = (units.output[:, None] * units.slope[:, rows]).astype(dtype)
-            value = units.value[:, rows].astype(dtype)
-            linear = self.linear[rows].astype(dtype)
-            weighted, active = slope * c, value * c
-            pairs, spread = (room[..., : len(c)] for room in self.room)
+            raw = units.slope[:, rows].astype(dtype, copy=False)
+            values = units.features[:, rows].astype(dtype, copy=False)
+            steep = raw * output
+            weighted = steep * c
+            products = self.room[: (len(pairs) + count) * len(c)].reshape(-1, len(c))
+            spread = self.room[: count * width * len(c)].reshape(count, width, len(c))
             begin = 0
-            for unit in range(size):
-                end = begin + size - unit
-                np.multiply(weighted[unit], slope[unit:], out=pairs[begin:end])
+            for unit in range(count):
+                end = begin + count - unit
+                np.multiply(weighted[unit], steep[unit:], out=products[begin:end])
                 begin = end
-            np.multiply(weighted[:, None, :], self.into[rows].T.astype(dtype), out=spread)
-            parts[0] += (pairs @ self.products[rows]).ravel()
-            parts[1] += (weighted @ self.mixed[rows]).ravel()
-            parts[2] += (spread.reshape(-1, len(c)) @ value.T).ravel()
-            parts[3] += (active @ linear).ravel()
-            parts[4] += (active @ value.T).ravel()
-            parts[5] += (linear.T @ (c[:, None] * linear)).ravel()
-        return np.concatenate(parts, dtype=float).take(layout.normal)
+            if slope is not None:
+                pull = slope[rows].astype(dtype)
+                bend = units.bend[:, rows].astype(dtype, copy=False)
+                np.multiply(bend, pull, out=products[begin:])
+                crossed += (raw * pull) @ self.factor[:, rows].T
+                begin = len(products)
+            sums = products[:begin] @ self.products[rows]
+            pairs += sums[: len(pairs)]
+            if slope is not None:
+                bent += sums[len(pairs) :]
+            mixed += weighted @ self.mixed[rows]
+            np.multiply(weighted[:, None, :], self.factor[:, rows], out=spread)
+            outward += spread.reshape(-1, len(c)) @ values[-count:].T
+            if not known:
+                features += (values * c) @ values.T
+        if known:
+            features[:] = units.gram
+        diagonal = buffer.take(layout.diagonal)
+        if slope is not None:
+            pairs[layout.own] += bent * output
+            each = np.arange(count)
+            outward.reshape(count, width, count)[each, :, each] += crossed
+        return Hessian(buffer.take(layout.hessian), diagonal.astype(float))
+
+    def _parts(self, buffer: np.ndarray) -> list[np.ndarray]:
+        """Views of the parts of a buffer of sums."""
+        parts, at = [], 0
+        for a, b in _layout(self.network).sizes:
+            parts.append(buffer[at : at + a * b].reshape(a, b))
+            at += a * b
+        return parts
+
+    def normal(self, units: Units, curvature: np.ndarray) -> np.ndarray:
+        """Sum of ``curvature_i`` times the outer product of row i's derivatives, (k, k)."""
+        return self.hessian(units, curvature).matrix.astype(float, copy=False)
 
     def bending(self, units: Units, slope: np.ndarray) -> np.ndarray:
         """Sum of ``slope_i`` times the second derivatives of row i, shape (k, k)."""
         bend = units.output[:, None] * units.bend * slope
         own = bend.astype(self.products.dtype) @ self.products
-        cross = (units.slope * slope) @ self.into
+        cross = (units.slope * slope) @ self.into.T
         buffer = np.concatenate([[0.0], own.ravel(), cross.ravel()])
         return buffer.take(_layout(self.network).bending)
 
     def jacobian(self, units: Units) -> np.ndarray:
         """Derivatives of the fitted values, shape (n, k)."""
-        slope = (units.output[:, None] * units.slope).T
-        weights = slope[:, :, None] * self.into[:, None, :-1]
-        n = len(slope)
-        return np.column_stack([self.linear, weights.reshape(n, -1), slope, units.value.T])
+        steep = (units.output[:, None] * units.slope).T
+        weights = steep[:, :, None] * self.into[:-1].T[:, None, :]
+        linear, values = np.split(units.features.T, [self.network.n_linear], axis=1)
+        return np.column_stack([linear, weights.reshape(len(steep), -1), steep, values])

@@ -21,12 +21,16 @@ PRODUCTS = 40
 
 
 class Step(NamedTuple):
-    """A step, the decrease it promises, whether it is worth a try, and its damping."""
+    """A step, the decrease it promises, whether it is worth a try, and its damping.
+
+    ``root`` is the factorised matrix, where there is one.
+    """
 
     delta: np.ndarray
     promised: float
     allowed: bool
     damping: float
+    root: np.ndarray | None = None
 
 
 def product_step(problem: Any, at: Any, e: Any, scaling: np.ndarray, damping: float) -> Step:
@@ -35,7 +39,7 @@ def product_step(problem: Any, at: Any, e: Any, scaling: np.ndarray, damping: fl
     For least squares the linear part is not damped: whatever the rest does, its best value is a
     step away.
     """
-    gradient = e.gradient + problem.ridge * at.params
+    gradient = e.gradient
     scaling = scaling.copy()
     if problem.loss.least_squares:
         scaling[: problem.network.n_linear] = 0.0
