@@ -51,7 +51,7 @@ COLD, CAREFUL, WARM = 1e-3, 0.5, 1e-6
 step is a predictor. From random starts careful steps reach lower objectives after as many steps."""
 
 CHORDS, WORTHWHILE = 4, 0.05
-"""Most further steps with one matrix where there is a penalty, and the share of the first step's
+"""Most further steps with one matrix for penalised least squares, and the share of the first step's
 gain that each has to bring for another to be tried. After ten matrices from random starts
 (benchmark's data, penalties .003, .001, .0001) mean objectives were .061, .037, .025 with them and
 with careful starts, and .085, .069, .093 without either."""
@@ -117,6 +117,15 @@ class _Problem:
         linear_outside = isinstance(self.model, OneLayer) and self.loss.least_squares
         self.project = linear_outside and alpha > 0
 
+    @property
+    def several(self) -> bool:
+        """Whether a matrix serves several steps.
+
+        The curvature of squared losses is the same everywhere, and a penalty makes sure that there
+        is a minimum. Where there is none (logistic losses of separable data), old matrices stall.
+        """
+        return self.loss.least_squares and bool(self.ridge.any())
+
     def mean_loss(self, fitted: np.ndarray) -> float:
         """Weighted mean of the loss."""
         if self.loss.least_squares:
@@ -171,6 +180,11 @@ class _Windows(_Problem):
         self.target = np.concatenate([self.target, np.zeros(lack)])
         self.share = np.concatenate([self.share, np.zeros(lack)])
         self.model = local_model(self.network, self.loss, self.inputs)
+
+    @property
+    def several(self) -> bool:
+        """No matrix is factorised."""
+        return False
 
     def expand(self, at: _Point, exact: bool) -> _Products:
         """Derivatives row by row."""
@@ -274,7 +288,6 @@ def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: 
     else:
         problem = _Problem(objective, chain.weights, options.rough and plain)
         step = _normal_step if plain else _qr_step
-    several = regularised and step is _normal_step
     found: list[np.ndarray] = []
     records: list[tuple[float, float, float, int]] = []
     objectives: list[float] = []
@@ -288,7 +301,7 @@ def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: 
         problem.at(alpha)
         start = np.array(chain.start if after < 0 else found[after], dtype=float)
         limit = options.first if position == 0 else options.later
-        limit = int(np.ceil(FEWER * limit)) if several else limit
+        limit = int(np.ceil(FEWER * limit)) if problem.several else limit
         warm = position > 0 or options.warm
         at, relative, values = _minimise(problem, start, step, warm, limit, options, monitor)
         loss = problem.mean_loss(at.fitted)
@@ -310,9 +323,7 @@ def _minimise(
     exact = warm and step is _normal_step
     expansion = problem.expand(at, exact)
     scaling = _scaling(expansion, 0.0)
-    # without a penalty there may be no minimum, and further steps would only run away faster
-    several = step is _normal_step and bool(problem.ridge.any())
-    damping, growth = WARM if exact else CAREFUL if several else COLD, 2.0
+    damping, growth = WARM if exact else CAREFUL if problem.several else COLD, 2.0
     relative = problem.certificate(at, expansion)
     history = [at.value]
     while len(history) <= limit:
@@ -323,7 +334,7 @@ def _minimise(
         moved = np.abs(delta).max() > 1e-15 * np.abs(at.params).max()
         small, found = False, None
         if gain >= 0 and promised > 0:
-            if root is not None and several:
+            if root is not None and problem.several:
                 trial = _further(problem, trial, gain, root)
             exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
             found = problem.expand(trial, exact)
