@@ -125,7 +125,7 @@ class Autoregression(SeriesBaseline):
         order = self.lags if like is None else like.order
         order = self._order(block) if isinstance(order, str) else order
         self._check(block, order)
-        chosen = f"{order} lags" if isinstance(self.lags, str) else ""
+        chosen = f"{order} lag{'s' * (order != 1)}" if isinstance(self.lags, str) else ""
         return Recursion(block, block.start, self.trend, *self._fitted(block, order), chosen)
 
     def _order(self, block: Block) -> int:

@@ -367,7 +367,7 @@ class Backtest(Immutable):
             ("First cutoff:", str(first)),
             ("Last cutoff:", str(last)),
             ("Periods between:", str(self.step)),
-            ("Horizons:", f"1 to {self.horizons[-1]}"),
+            ("Horizons:", f"1 to {self.horizons[-1]}" if self.horizons[-1] > 1 else "1"),
             ("Samples:", sample),
         ]
         return self.relative(reference, measure).summary(header)
