@@ -51,7 +51,7 @@ def test_var_is_statsmodels(frame, lags, trend):
 def test_criteria_choose_as_in_statsmodels(frame, criterion):
     known = frame.dropna().to_numpy()
     order = getattr(VAR(known).select_order(6), criterion)
-    assert baselines.var(criterion, maxlags=6).fit(frame).choice == f"{order} lags"
+    assert baselines.var(criterion, maxlags=6).fit(frame).choice.startswith(f"{order} lag")
     chosen = baselines.ar(criterion, maxlags=6).fit(frame)
     for unit, column in zip(chosen.units, known.T, strict=True):
         assert unit.order == len(ar_select_order(column, 6, ic=criterion).ar_lags)
