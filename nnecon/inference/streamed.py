@@ -6,15 +6,14 @@ covariance needs is :math:`J'WJ`, the sum of the squared scores
 Networks with one hidden layer have these in closed form (:mod:`nnecon.nets.one_layer`).
 """
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnecon.estimation.kernels import fitted
-from nnecon.exceptions import IdentificationWarning
-from nnecon.inference.covariance import DEFINITE, Bread, Covariance
+from nnecon.exceptions import IdentificationWarning, warn_user
+from nnecon.inference.covariance import DEFINITE, Bread, Covariance, unidentified_words
 from nnecon.inference.effects import average_change, average_slope, values_and_gradients
 from nnecon.nets import Dense, Network
 from nnecon.nets.activations import SLOPES
@@ -176,13 +175,7 @@ def covariance_of(
         t instead of normal distribution; by default for nonrobust only.
     """
     if middle.unidentified:
-        warnings.warn(
-            f"{middle.unidentified} of {len(middle.root)} directions of the parameters are not "
-            "identified by data and penalty; standard errors of single parameters are those of "
-            "the identified part, while predictions and partial effects remain valid.",
-            IdentificationWarning,
-            stacklevel=4,
-        )
+        warn_user(unidentified_words(middle), IdentificationWarning)
     root, df_resid = middle.root, n_obs - middle.edf
     if kind == "nonrobust":
         meat = ssr / df_resid * (root.T @ sums.gram @ root)

@@ -91,7 +91,8 @@ class Estimated(Immutable):
         **cov_kwds
             Options of this kind, as in statsmodels: see
             :mod:`nnecon.inference.covariance_kinds`. ``groups`` and ``time`` are names of columns
-            or one label a row.
+            or one label a row. A bootstrap without ``kind`` and ``groups`` draws the groups of
+            these results, where they are clustered.
 
         Examples
         --------
@@ -102,8 +103,20 @@ class Estimated(Immutable):
         >>> results.cov_kwds["description"]
         'HAC (robust to unequal variances and autocorrelation), parzen, bandwidth 5.62 (andrews)'
         """
+        if cov_type == "bootstrap" and not {"kind", "groups"} & set(cov_kwds):
+            cov_kwds = {**cov_kwds, **self._groups_to_draw()}
         options = self.model.cov_options(cov_type, cov_kwds)
         return type(self)(self.model, self.estimate, CovarianceSpec(cov_type, options, use_t))
+
+    def _groups_to_draw(self) -> dict[str, Any]:
+        """Groups of a clustered covariance, which a bootstrap without a kind draws as a whole."""
+        kind, groups = self.cov_spec.kind, self.cov_spec.options.get("groups")
+        if kind == "hac-groupsum" or (groups is not None and np.ndim(groups) == 2):
+            raise SpecificationError(
+                f"these errors are of cov_type={kind!r}, with dependence in two ways, and no "
+                "bootstrap draws two; give kind= and groups= for the one that matters."
+            )
+        return {} if groups is None else {"groups": groups}
 
     @property
     def solution(self) -> Solution:

@@ -97,8 +97,8 @@ class Uncertainty(Estimated):
         ----------
         kind : str, optional
             What is drawn, see :mod:`nnecon.estimation.draws`: "pairs", "bayesian", "wild",
-            "cluster", "block", "moving" or "stationary". By default "cluster" with ``groups``,
-            "block" for time series and "pairs" otherwise.
+            "cluster", "block", "moving" or "stationary". By default "cluster" with ``groups`` (or
+            those of a clustered covariance), "block" for time series and "pairs" otherwise.
         draws : int
             Number of samples.
         rng : int

@@ -59,6 +59,19 @@ def test_bootstraps_of_groups_agree_with_clustered_errors(frame):
     assert fit.bootstrap(groups="firm", draws=20).results.cov_kwds["kind"] == "cluster"
 
 
+def test_a_bootstrap_draws_the_groups_of_clustered_results(frame):
+    model = ne.NeuralRegression.from_formula("y ~ x1 + x2", frame, hidden=())
+    fit = model.fit(groups="firm")
+    assert fit.bootstrap(draws=20).results.cov_kwds["kind"] == "cluster"
+    assert fit.with_cov("bootstrap", draws=20).cov_kwds["kind"] == "cluster"
+    assert fit.bootstrap("pairs", draws=20).results.cov_kwds["kind"] == "pairs"
+    drawn = model.fit(groups="firm", cov_type="bootstrap", cov_kwds={"draws": 20})
+    np.testing.assert_array_equal(drawn.bse, fit.bootstrap(draws=20).results.bse)
+    both = fit.with_cov("cluster", groups=["firm", "region"])
+    with pytest.raises(SpecificationError, match="no bootstrap draws two"):
+        both.bootstrap(draws=20)
+
+
 def test_bootstraps_of_blocks_agree_with_hac_errors():
     rng = np.random.default_rng(0)
     shocks = rng.standard_normal((2, 600))
