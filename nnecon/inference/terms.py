@@ -19,9 +19,12 @@ from nnecon.nets import Network
 
 
 def patterns(
-    exog: np.ndarray, columns: np.ndarray, others: np.ndarray, weights: np.ndarray
+    exog: np.ndarray, columns: np.ndarray, others: np.ndarray, weights: np.ndarray, df_resid: float
 ) -> np.ndarray:
-    """The ``z``: centred, in units of their standard deviations, at most half the root of n.
+    """The ``z``, centred and in units of their standard deviations.
+
+    At most half the root of n, and a quarter of the degrees of freedom: with few groups the
+    covariance of many averages is close to singular.
 
     Parameters
     ----------
@@ -31,6 +34,8 @@ def patterns(
         Columns of the term, and those of other terms but the constant.
     weights : ndarray of shape (n,)
         Weights that sum to one.
+    df_resid : float
+        Degrees of freedom of tests: groups less one for clustered errors.
 
     Returns
     -------
@@ -40,7 +45,8 @@ def patterns(
     own, rest = _standard(exog[:, columns], weights), _standard(exog[:, others], weights)
     many = [at for at, column in enumerate(own.T) if len(np.unique(column)) > 2]
     products = (own[:, :, None] * rest[:, None, :]).reshape(len(own), -1)
-    room = max(0, int(np.sqrt(len(own)) / 2.0) - own.shape[1])
+    most = int(min(np.sqrt(len(own)) / 2.0, df_resid / 4.0))
+    room = max(0, most - own.shape[1])
     more = _standard(np.column_stack([own[:, many] ** 2, products]), weights)
     return np.column_stack([own, more[:, more.any(axis=0)][:, :room]])
 

@@ -138,7 +138,9 @@ class HypothesisTests(Uncertainty):
         weights = self.estimate.weights / self.estimate.weights.sum()
         outside = [*columns, *([] if sample.const_index is None else [sample.const_index])]
         others = np.setdiff1d(np.arange(sample.exog.shape[1]), outside)
-        shares = weights[:, None] * patterns(sample.exog, columns, others, weights)
+        shares = weights[:, None] * patterns(
+            sample.exog, columns, others, weights, self.covariance.df_resid
+        )
         without = sample.exog.copy()
         without[:, columns] = weights @ sample.exog[:, columns]
         rows = self.estimate.objective.inputs, scaling.rows(without), shares

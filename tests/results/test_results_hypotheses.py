@@ -54,6 +54,13 @@ def test_units_do_not_matter_for_terms(fit):
     )
 
 
+def test_few_groups_allow_few_restrictions(fit):
+    groups = np.arange(400) % 13
+    clustered = fit.with_cov("cluster", groups=groups).wald_test_terms().table
+    assert clustered.loc["bend", "df_constraint"] == 3
+    assert fit.wald_test_terms().table.loc["bend", "df_constraint"] == 4
+
+
 def test_bootstrap_covariances_serve_the_tests_too(fit):
     drawn = fit.with_cov("bootstrap", draws=60, kind="wild")
     table = drawn.wald_test_terms().table
