@@ -20,7 +20,7 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution
 MIDDLE = 0.5
 """Where along the grid the starts are solved first."""
 
-WITHIN = Options(gradient=1e-8, decrease=1e-14, first=300, later=300)
+WITHIN = Options(gradient=5e-7, decrease=1e-13, first=300, later=300)
 """How far each draw of the estimate is solved."""
 
 

@@ -11,7 +11,7 @@ from nnecon.estimation.estimate import Solver, certify
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted
 from nnecon.estimation.mean_network import MeanPaths, mean_network, mean_paths
-from nnecon.estimation.path import Baselines, alpha_grid, find_live, start_from
+from nnecon.estimation.path import Baselines, find_live, start_from
 from nnecon.estimation.problem import Chain, Objective
 from nnecon.estimation.resampling import Folds
 from nnecon.inference.degrees_of_freedom import effective_degrees
@@ -25,6 +25,10 @@ from nnecon.results.path import (
 
 PROBES = 2
 """Starts that look for the penalty at which the network comes alive."""
+
+LEAST = 5e-3
+"""Smallest penalty of the grid, as a share of the largest: below, networks of macroeconomic samples
+have as many effective degrees of freedom as there are rows."""
 
 EXACT_FIT = 1e-20
 """Half the mean squared residual of standardised data at which a linear fit counts as exact."""
@@ -123,8 +127,7 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
         probes = task.starts[:PROBES]
         one = Baselines(classical.params[:1], classical.loss[:1])
         live = find_live(objective, weights[0], one, probes, task.solver, task.execution)
-        noise = 2.0 * float(classical.loss[0])
-        grid = alpha_grid(live.alpha, noise, len(task.endog), grid)
+        grid = _grid(live.alpha, grid)
     paths = mean_paths(
         objective, weights, classical, grid, task.starts, task.solver, task.execution
     )
@@ -144,6 +147,12 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
     )
     cv = CrossValidation(ladder, scores, baseline, folds.test, folds.description, frame)
     return _Search(_describe(task, classical, paths, scores, best, sparing), cv)
+
+
+def _grid(live: float, size: int) -> np.ndarray:
+    """Penalties from just above the live one downwards, finest where the network leaves zero."""
+    top, depth = 1.1 * live, np.linspace(0.0, 1.0, size) ** 1.5
+    return top * LEAST**depth
 
 
 def _predicted(task: Task, draws: np.ndarray) -> np.ndarray:

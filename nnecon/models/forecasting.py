@@ -300,7 +300,7 @@ class Forecaster(Immutable):
     def fit(
         self,
         alpha: float | str | Mapping[str, float | str] = "cv",
-        alphas: int | Sequence[float] = 16,
+        alphas: int | Sequence[float] = 12,
         *,
         cv: int | Splitter | None = None,
         n_starts: int = 5,

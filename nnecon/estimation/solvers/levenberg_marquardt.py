@@ -33,7 +33,7 @@ from nnecon.estimation.kernels import (
 )
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
-from nnecon.estimation.solvers.product_step import NEAR, Step, product_step
+from nnecon.estimation.solvers.product_step import Step, product_step
 from nnecon.nets.one_layer import OneLayer
 
 MEMORY = 0.5
@@ -195,7 +195,7 @@ class _Windows(_Problem):
         diagonal = np.einsum("ij,ij->j", scaled, scaled) + self.ridge
         plain = _Products(gradient, scaled, diagonal, slope, False, 0.0)
         relative = self.certificate(at, plain)
-        return plain._replace(exact=not self.rough and relative < NEAR, relative=relative)
+        return plain._replace(exact=not self.rough, relative=relative)
 
 
 def _factorise(matrix: np.ndarray) -> np.ndarray | None:
