@@ -14,7 +14,12 @@ from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
-from nnecon.models.forecasters import LSTMForecaster, NeuralAR
+from nnecon.models.forecasters import (
+    AttentionForecaster,
+    ConvForecaster,
+    LSTMForecaster,
+    NeuralAR,
+)
 from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
@@ -26,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Adam",
+    "AttentionForecaster",
     "BlockedFolds",
+    "ConvForecaster",
     "ExpandingFolds",
     "LSTMForecaster",
     "NeuralAR",

@@ -62,6 +62,8 @@ class Series:
         What a period is.
     bindings : mapping
         What a formula takes from its caller, by name.
+    frame : DataFrame
+        The columns that all this comes from.
     """
 
     terms: Terms
@@ -70,6 +72,7 @@ class Series:
     index: pd.Index
     axis: TimeAxis
     bindings: Mapping[str, Any]
+    frame: pd.DataFrame
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -232,8 +235,8 @@ def series_of(formula: str, data: Any, names: Mapping[str, Any]) -> Series:
     values = [_values(one, inputs, resolver.namespace, frame.index) for one in expressions]
     m = len(terms.targets) + len(terms.predictors)
     matrix = np.column_stack(values)
-    own = dict(resolver.bindings)
-    return _checked(Series(terms, matrix[:, :m], matrix[:, m:], frame.index, axis, own))
+    own, kept = dict(resolver.bindings), frame[list(used)].copy(deep=False)
+    return _checked(Series(terms, matrix[:, :m], matrix[:, m:], frame.index, axis, own, kept))
 
 
 def _check_rowwise(expression: Expression, formula: str) -> None:
@@ -309,7 +312,8 @@ def series_from_arrays(endog: Any, exog: Any = None, predictors: Any = None) -> 
     ]
     terms = Terms(kinds[0], kinds[1], kinds[2], ())
     endogenous = np.column_stack(values[:2])
-    return _checked(Series(terms, endogenous, values[2], target.index, axis, {}))
+    kept = pd.concat(parts, axis=1)
+    return _checked(Series(terms, endogenous, values[2], target.index, axis, {}, kept))
 
 
 def _frame(values: Any, letter: str) -> pd.DataFrame:

@@ -64,9 +64,9 @@ class Scenario:
 
     Parameters
     ----------
-    buffer : ndarray of shape (reach, m)
+    buffer : ndarray of shape (reach, m) or (paths, reach, m)
         The last values before, in order of time; NaN where the data do not reach.
-    templates : ndarray of shape (h, r)
+    templates : ndarray of shape (h, r) or (h, paths, r)
         Rows of the h periods with all that is no lag in place.
     imposed : ndarray of shape (h, m)
         Values that some series take; NaN where they are free.
@@ -134,7 +134,7 @@ def _kernel(network: LinearPart, layout: Layout) -> Callable[..., jax.Array]:
         return target_shift + target_scale * total
 
     def simulate(linear, networks, spread, shift, scale, location, size, start, steps, shocks):
-        buffer = jnp.broadcast_to(start, (shocks.shape[0], *start.shape))
+        buffer = jnp.broadcast_to(start, (shocks.shape[0], *start.shape[-2:]))
 
         def advance(past, period):
             template, imposed, gain, shock = period

@@ -26,7 +26,7 @@ from nnecon.results.path import (
 PROBES = 2
 """Starts that look for the penalty at which the network comes alive."""
 
-LEAST = 5e-3
+LEAST = 1e-2
 """Smallest penalty of the grid, as a share of the largest: below, networks of macroeconomic samples
 have as many effective degrees of freedom as there are rows."""
 

@@ -5,13 +5,19 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 from nnecon.data.windows import Layout
 from nnecon.exceptions import SpecificationError
-from nnecon.models.forecasting import WINDOWS, Forecaster, seasonal_period
-from nnecon.nets import Dense, LinearPart, Recurrent
+from nnecon.models.forecast_settings import (
+    WINDOWS,
+    read_common,
+    read_count,
+    read_units,
+    seasonal_period,
+)
+from nnecon.models.forecasting import Forecaster
+from nnecon.nets import Attention, Convolution, Dense, LinearPart, Recurrent
 from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.convolution import POOLINGS
 from nnecon.nets.recurrent import CANDIDATES, GATES
 
 
@@ -127,6 +133,158 @@ class LSTMForecaster(Forecaster):
             return "none (autoregression)"
         sizes = "-".join(str(size) for size in self.units)
         return f"{self.cell.upper()} of {sizes} units, window of {self.layout.window}"
+
+
+class AttentionForecaster(Forecaster):
+    r"""Forecaster with attention over a window of the past beside a vector autoregression.
+
+    As :class:`LSTMForecaster`, with a network that weighs the periods of the window: how much each
+    counts is in ``results.attention()``.
+
+    Parameters
+    ----------
+    endog, exog, predictors
+        As in :class:`LSTMForecaster`.
+    units : int
+        Units of all heads together.
+    heads : int
+        Heads, a divisor of ``units``.
+    window, linear_part, linear_lags, max_lags
+        As in :class:`LSTMForecaster`.
+
+    Notes
+    -----
+    Scaled dot-product attention with sinusoidal positions (Vaswani et al., 2017).
+
+    Examples
+    --------
+    >>> import nnecon as ne
+    >>> macro = ne.datasets.load_macro()
+    >>> model = ne.AttentionForecaster.from_formula("infl ~ tbilrate", macro, window=4, units=2)
+    >>> results = model.fit(alpha=0.05, n_starts=1)
+    >>> weights = results.attention()["infl"]
+    >>> weights.columns.tolist()
+    [4, 3, 2, 1]
+    """
+
+    units: int
+    heads: int
+    window: int | None
+
+    def _specify(
+        self,
+        units: int = 8,
+        heads: int = 1,
+        window: int | None = None,
+        linear_part: bool = True,
+        linear_lags: Any = "bic",
+        max_lags: int | None = None,
+    ) -> dict[str, Any]:
+        units, heads = read_count("units", units), read_count("heads", heads)
+        if units % heads:
+            raise SpecificationError(
+                f"heads={heads} must divide units={units}: each head has as many units."
+            )
+        return {
+            "units": units,
+            "heads": heads,
+            "window": None if window is None else read_count("window", window),
+            **read_common(linear_part, linear_lags, max_lags),
+        }
+
+    def _inputs(self, layout: Layout) -> Layout:
+        return replace(layout, window=self.window or WINDOWS.get(self.frequency, 8))
+
+    def _network(self, layout: Layout) -> LinearPart:
+        return Attention(layout.n_linear, layout.window, layout.per_period, self.units, self.heads)
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        heads = "1 head" if self.heads == 1 else f"{self.heads} heads"
+        return f"attention, {self.units} units, {heads}, window of {self.layout.window}"
+
+
+class ConvForecaster(Forecaster):
+    r"""Forecaster with causal convolutions over a window beside a vector autoregression.
+
+    As :class:`LSTMForecaster`, with filters that look for shapes in the window; filters of layer l
+    look at periods :math:`2^{l-1}` apart.
+
+    Parameters
+    ----------
+    endog, exog, predictors
+        As in :class:`LSTMForecaster`.
+    channels : int or tuple of int
+        Channels of each layer.
+    width : int
+        Periods that a filter looks at.
+    pooling : {"mean", "max", "l2", "distance", "last"}
+        How the window becomes one number a channel: the last value, which knows when things
+        happened, or a mean, maximum or norm over the window, which do not.
+    window, linear_part, linear_lags, max_lags
+        As in :class:`LSTMForecaster`.
+
+    Notes
+    -----
+    Dilated causal convolutions are those of van den Oord et al. (2016).
+
+    Examples
+    --------
+    >>> import nnecon as ne
+    >>> macro = ne.datasets.load_macro()
+    >>> model = ne.ConvForecaster.from_formula("infl ~ tbilrate", macro, channels=2)
+    >>> model.description
+    'convolution of 2 channels, width 3, last pooling, window of 8'
+    """
+
+    channels: tuple[int, ...]
+    width: int
+    pooling: str
+    window: int | None
+
+    def _specify(
+        self,
+        channels: Sequence[int] | int = (8,),
+        width: int = 3,
+        pooling: str = "last",
+        window: int | None = None,
+        linear_part: bool = True,
+        linear_lags: Any = "bic",
+        max_lags: int | None = None,
+    ) -> dict[str, Any]:
+        if pooling not in POOLINGS:
+            raise SpecificationError(
+                f"pooling={pooling!r} is not known; choose one of {[*POOLINGS]}."
+            )
+        sizes = read_units("channels", channels)
+        if not sizes:
+            raise SpecificationError("channels=(): give the channels of at least one layer.")
+        return {
+            "channels": sizes,
+            "width": read_count("width", width),
+            "pooling": pooling,
+            "window": None if window is None else read_count("window", window),
+            **read_common(linear_part, linear_lags, max_lags),
+        }
+
+    def _inputs(self, layout: Layout) -> Layout:
+        return replace(layout, window=self.window or WINDOWS.get(self.frequency, 8))
+
+    def _network(self, layout: Layout) -> LinearPart:
+        return Convolution(
+            layout.n_linear, layout.window, layout.per_period, self.channels, self.width,
+            self.pooling,
+        )  # fmt: skip
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        sizes = "-".join(str(size) for size in self.channels)
+        return (
+            f"convolution of {sizes} channels, width {self.width}, {self.pooling} pooling, "
+            f"window of {self.layout.window}"
+        )
 
 
 class NeuralAR(Forecaster):
@@ -253,23 +411,3 @@ def written(lags: Sequence[int]) -> str:
         else:
             runs.append([lag])
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
-def read_units(name: str, units: Any) -> tuple[int, ...]:
-    """Units of each layer."""
-    layers = tuple(units) if isinstance(units, Sequence | np.ndarray) else (units,)
-    return tuple(read_count(name, size) for size in layers)
-
-
-def read_count(name: str, value: Any) -> int:
-    """A whole number of at least one."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise SpecificationError(f"{name}={value!r}: give a whole number of at least 1.")
-    return int(value)
-
-
-def read_common(linear_part: bool, linear_lags: Any, max_lags: int | None) -> dict[str, Any]:
-    """Arguments of the autoregression."""
-    if not isinstance(linear_part, bool):
-        raise SpecificationError(f"linear_part={linear_part!r}: give True or False.")
-    return {"linear_part": linear_part, "linear_lags": linear_lags, "max_lags": max_lags}

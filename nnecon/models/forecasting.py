@@ -14,27 +14,27 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.design import caller_namespace
-from nnecon.data.series import SEASONS, Series, series_from_arrays, series_of
+from nnecon.data.series import Series, series_from_arrays, series_of
 from nnecon.data.syntax import suggestion
 from nnecon.data.windows import (
     Layout,
     Windows,
-    choose_lags,
     linear_names,
     scalings,
     standard_rows,
     windows,
 )
 from nnecon.estimation.estimate import Solver, choose_solver
-from nnecon.estimation.execution import Execution
+from nnecon.estimation.execution import Execution, cores
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
+from nnecon.models.forecast_settings import linear_lags, penalties, read_count
 from nnecon.models.progress import progress_bar
-from nnecon.models.settings import generator, read_alpha, read_alphas
+from nnecon.models.settings import generator, read_alphas
 from nnecon.nets import Dense, LinearPart
 from nnecon.results.forecasting import ForecasterResults
 from nnecon.results.immutable import Immutable
@@ -42,14 +42,6 @@ from nnecon.results.immutable import Immutable
 FIT_ARGUMENTS = frozenset(
     {"alpha", "alphas", "cv", "n_starts", "method", "start", "rng", "progress", "executor"}
 )
-
-CRITERIA = ("aic", "bic", "hqic")
-
-WINDOWS = {"Q": 8, "M": 12, "Y": 4, "A": 4, "W": 26, "D": 20, "B": 20}
-"""Periods that a network sees by default, by frequency: two years of quarters, a year of months."""
-
-MOST_LAGS = {"Q": 8, "M": 12}
-"""Largest order of the autoregression that is tried by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +118,9 @@ class Forecaster(Immutable):
                     f"{type(self).__name__} has no argument {name!r}{belongs}{hint}"
                 )
         self.__dict__.update(self._specify(**specification), _given=dict(specification))
-        lags, told = self._choose_lags(self.linear_lags, self.max_lags)
+        lags, told = linear_lags(
+            self.linear_lags, self.max_lags, series, self._known, self.frequency
+        )
         self.__dict__.update(lags=lags, lag_rule=told)
         self._check_sample()
 
@@ -234,33 +228,6 @@ class Forecaster(Immutable):
             parts.append(data[list(names)] if names else None)
         return series_from_arrays(*parts)
 
-    def _choose_lags(self, rule: Any, most: Any) -> tuple[tuple[int, ...], str]:
-        """Lags of the linear part, and how they were chosen in words."""
-        series = self.series
-        if isinstance(rule, str):
-            if rule not in CRITERIA:
-                raise SpecificationError(
-                    f"linear_lags={rule!r}: give a number of lags, a list of lags, or a criterion: "
-                    "'aic', 'bic', 'hqic'."
-                )
-            limit = MOST_LAGS.get(self.frequency, 8) if most is None else _count("max_lags", most)
-            m, k = series.endog.shape[1], len(self.known_names)
-            rows = len(series.endog) - series.first
-            # at most half the rows for the coefficients of the largest order
-            limit = max(1, min(limit, int((rows / 2 - 1 - k) // (m + 0.5))))
-            order = choose_lags(series.endog, self._known, limit, rule, series.first)
-            return tuple(range(1, order + 1)), f"{rule.upper()} among 1 to {limit}"
-        if isinstance(rule, Integral) and not isinstance(rule, bool):
-            return tuple(range(1, _count("linear_lags", rule) + 1)), "the user"
-        try:
-            lags = sorted({_count("linear_lags", lag) for lag in rule})
-        except TypeError:
-            raise SpecificationError(
-                f"linear_lags={rule!r}: give a number of lags, a list of lags, or a criterion: "
-                "'aic', 'bic', 'hqic'."
-            ) from None
-        return tuple(lags), "the user"
-
     def _check_sample(self) -> None:
         sample, layout = self.sample, self.layout
         n, p = len(sample.rows), layout.n_linear
@@ -300,10 +267,10 @@ class Forecaster(Immutable):
     def fit(
         self,
         alpha: float | str | Mapping[str, float | str] = "cv",
-        alphas: int | Sequence[float] = 12,
+        alphas: int | Sequence[float] = 10,
         *,
         cv: int | Splitter | None = None,
-        n_starts: int = 5,
+        n_starts: int = 4,
         method: str = "auto",
         start: Any = None,
         rng: int | np.random.Generator = 0,
@@ -344,8 +311,8 @@ class Forecaster(Immutable):
         -------
         ForecasterResults
         """
-        rules, grid = self._read_alpha(alpha), read_alphas(alphas)
-        draws = _count("n_starts", n_starts)
+        rules, grid = penalties(alpha, self.endog_names, self.has_network), read_alphas(alphas)
+        draws = read_count("n_starts", n_starts)
         seeds = generator(rng)
         solver = self._solver(method)
         execution = Execution.check(executor, checkpoint)
@@ -355,6 +322,9 @@ class Forecaster(Immutable):
         equations = []
         with progress_bar(progress) as report:
             execution = replace(execution, progress=report)
+            if self.network.sequential and executor is None:
+                # their steps are calls of milliseconds, which two threads share well
+                execution = replace(execution, threads=cores())
             for name in self.series.names:
                 rule = rules.get(name, np.inf)
                 chosen = folds if rule in ("cv", "1se") or cv is not None else None
@@ -384,24 +354,6 @@ class Forecaster(Immutable):
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
             warm, solver, Execution(),
         )  # fmt: skip
-
-    def _read_alpha(self, alpha: Any) -> dict[str, float | str]:
-        targets = self.endog_names
-        given = dict(alpha) if isinstance(alpha, Mapping) else dict.fromkeys(targets, alpha)
-        for name in given:
-            if name not in targets:
-                raise SpecificationError(
-                    f"alpha names {name!r}, which is no target; the targets are {targets}."
-                )
-        lacking = [name for name in targets if name not in given]
-        if lacking:
-            raise SpecificationError(f"alpha has no penalty for {lacking[0]!r}; give one a target.")
-        rules = {name: read_alpha(given[name]) for name in targets}
-        if "evidence" in rules.values():
-            raise SpecificationError(
-                "alpha='evidence' is not available for forecasters; use 'cv', '1se' or a number."
-            )
-        return rules if self.has_network else dict.fromkeys(targets, np.inf)
 
     @property
     def has_network(self) -> bool:
@@ -455,14 +407,3 @@ class Forecaster(Immutable):
             if len(params) == draws and not equation.is_linear:
                 found[equation.name] = params
         return found
-
-
-def _count(name: str, value: Any) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise SpecificationError(f"{name}={value!r}: give a whole number of at least 1.")
-    return int(value)
-
-
-def seasonal_period(frequency: str) -> int | None:
-    """Periods a year of a frequency with seasons."""
-    return {"Q": SEASONS["quarter"], "M": SEASONS["month"]}.get(frequency)

@@ -1,5 +1,7 @@
 """Networks: ``init`` gives start parameters, ``apply`` the value for one observation."""
 
+from nnecon.nets.attention import Attention
+from nnecon.nets.convolution import Convolution
 from nnecon.nets.custom import Custom
 from nnecon.nets.dense import Dense
 from nnecon.nets.ensemble import Ensemble
@@ -8,4 +10,13 @@ from nnecon.nets.recurrent import Recurrent
 
 Network = LinearPart | Custom | Ensemble
 
-__all__ = ["Custom", "Dense", "Ensemble", "LinearPart", "Network", "Recurrent"]
+__all__ = [
+    "Attention",
+    "Convolution",
+    "Custom",
+    "Dense",
+    "Ensemble",
+    "LinearPart",
+    "Network",
+    "Recurrent",
+]

@@ -1,11 +1,12 @@
 """One estimated equation of a forecaster: a target on its linear regressors and the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nnecon.data.scaling import Scaling
-from nnecon.estimation.problem import Objective, Solution
+from nnecon.estimation.estimate import certify
+from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.nets import LinearPart
 from nnecon.results.path import CrossValidation, RegularizationPath
 
@@ -72,3 +73,17 @@ class Equation:
         coefs = self.params[:, :p].mean(axis=0) * scaling.target_scale / scaling.linear_scale
         coefs[0] += scaling.target_shift - coefs[1:] @ scaling.linear_shift[1:]
         return coefs
+
+    def classical(self, coefs: np.ndarray) -> "Equation":
+        """The equation without its network, from least-squares coefficients (p,)."""
+        scaling, p = self.scaling, len(self.scaling.linear)
+        params = np.zeros(self.network.n_params)
+        params[1:p] = coefs[1:] * scaling.linear_scale[1:] / scaling.target_scale
+        centred = coefs[0] + coefs[1:] @ scaling.linear_shift[1:] - scaling.target_shift
+        params[0] = centred / scaling.target_scale
+        chain = Chain.single(np.ones(len(self.objective.target)), params, np.inf)
+        solution = certify(self.objective, params, chain, "least squares", 1)
+        return replace(
+            self, solutions=(solution,), alpha=np.inf, rule="the user", edf=float(p), path=None,
+            cv=None,
+        )  # fmt: skip

@@ -1,17 +1,19 @@
 """The numbers of a forecaster: parameters, fit, criteria, the covariance of its shocks."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from nnecon.data.series import Series
-from nnecon.data.windows import raw_rows, standard_rows
+from nnecon.data.windows import Layout, raw_rows, standard_rows
 from nnecon.estimation.kernels import fitted
 from nnecon.exceptions import SpecificationError
+from nnecon.inference.attention import attention_weights
 from nnecon.inference.dynamics import Linear
 from nnecon.inference.lag_effects import LagEffects
+from nnecon.nets import Attention
 from nnecon.results.equations import Equation
 from nnecon.results.immutable import Immutable
 from nnecon.results.path import CrossValidation, RegularizationPath
@@ -187,6 +189,29 @@ class ForecasterNumbers(Immutable):
             columns[one.name] = lag_effects(one.params)
         return pd.DataFrame(columns)
 
+    def attention(self) -> dict[str, pd.DataFrame]:
+        """How much each period of the window counts, by target, for attention networks.
+
+        Returns
+        -------
+        dict of DataFrame
+            A row a period of the sample, a column a lag, the oldest first; weights sum to one.
+            With several heads or draws, their mean. Targets whose equation is linear are left out.
+        """
+        network = self.model.network
+        if not isinstance(network, Attention):
+            raise SpecificationError(
+                f"{type(self.model).__name__} has no attention; use AttentionForecaster."
+            )
+        lags = range(network.window, 0, -1)
+        frames = {}
+        for one in self._own:
+            live = [draw.params for draw in one.solutions if draw.penalty > 0]
+            if live:
+                found = attention_weights(network, np.stack(live), one.objective.inputs)
+                frames[one.name] = pd.DataFrame(found, index=self.model.index, columns=lags)
+        return frames
+
     @property
     def single(self) -> bool:
         """Whether there is one series, so that statsmodels' AutoReg is the classical model."""
@@ -259,7 +284,26 @@ class ForecasterNumbers(Immutable):
     @cached_property
     def _linear_system(self) -> Linear:
         """The system where all equations are linear."""
-        return linear_system(self.model.layout, self.equations, self._covariance)
+        table = np.column_stack([equation.linear for equation in self.equations])
+        return linear_system(self.model.layout, table, self._covariance)
+
+    @cached_property
+    def _classical(self) -> Linear:
+        """The vector autoregression on the same rows, by least squares."""
+        sample, layout = self.model.sample, self.model.layout
+        table = np.linalg.lstsq(sample.linear, sample.target, rcond=None)[0]
+        resid = sample.target - sample.linear @ table
+        spent = 0 if self.single else layout.n_linear
+        return linear_system(layout, table, resid.T @ resid / (self.nobs - spent))
+
+    @cached_property
+    def _plain(self) -> Self:
+        """Results with the classical equations in the place of the networks."""
+        table = np.linalg.lstsq(self.model.sample.linear, self.model.sample.target, rcond=None)[0]
+        equations = tuple(
+            one.classical(coefs) for one, coefs in zip(self.equations, table.T, strict=True)
+        )
+        return type(self)(self.model, equations, self.search, self.data)
 
     @cached_property
     def _simulator(self) -> Simulator:
@@ -268,9 +312,8 @@ class ForecasterNumbers(Immutable):
         return Simulator(system, self.equations, self._shocks - self._shocks.mean(axis=0))
 
 
-def linear_system(layout: Any, equations: tuple[Equation, ...], covariance: np.ndarray) -> Linear:
-    """Coefficient matrices from the linear parts of the equations."""
-    table = np.column_stack([equation.linear for equation in equations])
+def linear_system(layout: Layout, table: np.ndarray, covariance: np.ndarray) -> Linear:
+    """Coefficient matrices from coefficients (p, m) of the linear regressors."""
     m, order = layout.n_series, max(layout.lags, default=0)
     coefs = np.zeros((order, m, m))
     fixed = 1 + (layout.n_known if layout.known_linear else 0)

@@ -1,133 +1,27 @@
-"""Results of a forecaster: forecasts, responses, summary, charts."""
+"""Results of a forecaster: their summary."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nnecon.exceptions import SpecificationError
-from nnecon.inference.dynamics import forecast_moments, moving_average
+from nnecon.inference.accuracy import clark_west
 from nnecon.report import tables
 from nnecon.report.formats import format_number
-from nnecon.results.forecast_numbers import ForecasterNumbers
-from nnecon.results.future import Future, future_of
-from nnecon.results.outlook import Forecast, check_steps
-from nnecon.results.simulator import PATHS
+from nnecon.results.comparison import Comparison
+from nnecon.results.forecast_responses import ForecasterResponses
+
+LABELS = {
+    "edf": "Effective degrees of freedom",
+    "llf": "Log-likelihood",
+    "aic": "AIC",
+    "bic": "BIC",
+    "hqic": "HQIC",
+}
 
 
-class ForecasterResults(ForecasterNumbers):
+class ForecasterResults(ForecasterResponses):
     """Estimates and forecasts of a forecaster such as :class:`~nnecon.LSTMForecaster`."""
-
-    # -- forecasts --------------------------------------------------------------------------------
-
-    def _future(self, steps: int, exog: Any, conditions: Any) -> Future:
-        ordinals = self._ordinals(len(self.data.index))
-        return future_of(self.model, self.data, ordinals, steps, exog, conditions)
-
-    def forecast(self, steps: int = 1, exog: Any = None, conditions: Any = None) -> pd.DataFrame:
-        """Forecasts of the periods after the data.
-
-        Parameters
-        ----------
-        steps : int
-            How many periods.
-        exog : DataFrame or array_like, optional
-            Known regressors of these periods, where the model has some.
-        conditions : DataFrame, optional
-            A scenario: values that some series take in some of these periods, the periods as index
-            and the series as columns. NaN leaves a value free.
-
-        Returns
-        -------
-        DataFrame of shape (steps, targets)
-        """
-        return self.get_forecast(steps, exog, conditions, parameters=False).predicted_mean
-
-    def get_forecast(
-        self,
-        steps: int = 1,
-        exog: Any = None,
-        conditions: Any = None,
-        *,
-        repetitions: int = PATHS,
-        shocks: str = "bootstrap",
-        parameters: bool | None = None,
-        rng: int | np.random.Generator = 0,
-    ) -> Forecast:
-        """Forecasts with standard errors and intervals.
-
-        Where all equations are linear they are exact: means and mean squared errors of the vector
-        autoregression, given what is imposed. With networks they come from simulated futures.
-
-        Parameters
-        ----------
-        steps, exog, conditions
-            As in :meth:`forecast`.
-        repetitions : int
-            Futures that are simulated.
-        shocks : {"bootstrap", "normal"}
-            Residuals of all equations drawn with replacement, or normal shocks.
-        parameters : bool, optional
-            Whether intervals hold the uncertainty of the parameters, and that of the random
-            starts; by default with networks, and not where the system is linear, as in statsmodels.
-        rng : int or numpy.random.Generator
-            Seed.
-        """
-        future = self._future(check_steps(steps), exog, conditions)
-        m, late, index = len(self.targets), future.late, future.index
-        if self.is_linear and not parameters:
-            found = forecast_moments(
-                self._linear_system, future.history, future.known, future.imposed
-            )
-            mean, se = found.mean[late:, :m], found.se[late:, :m]
-            told = "exact, shocks alone"
-            return Forecast(tuple(self.targets), index, mean, se, None, {"shocks": se**2}, told)
-        count = check_steps(repetitions, "repetitions")
-        made = self._simulator.forecast(
-            future, count, shocks, parameters is not False, np.random.default_rng(rng)
-        )
-        sources = {
-            name: getattr(made, name)[late:, :m] for name in ("shocks", "parameters", "starts")
-        }
-        total = sum(sources.values())
-        return Forecast(
-            tuple(self.targets), index, made.mean[late:, :m], np.sqrt(total),
-            made.paths[:, late:, :m], sources, f"{count} simulated paths, {shocks} shocks",
-        )  # fmt: skip
-
-    # -- responses --------------------------------------------------------------------------------
-
-    def ma_rep(self, maxn: int = 10) -> np.ndarray:
-        """Responses of all series to unit shocks, shape (maxn + 1, m, m), where linear.
-
-        As in statsmodels' VAR: ``[h, i, j]`` is the response of series i after h periods to a
-        shock of one to series j.
-        """
-        if not self.is_linear:
-            raise SpecificationError(
-                "moving average coefficients exist for linear systems; use girf() for the "
-                "responses of a network."
-            )
-        return moving_average(self._linear_system.coefs, check_steps(maxn, "maxn"))
-
-    def orth_ma_rep(self, maxn: int = 10) -> np.ndarray:
-        """Responses to orthogonal shocks of one standard deviation, in the order of the series."""
-        factor = np.linalg.cholesky(self._covariance)
-        return self.ma_rep(maxn) @ factor
-
-    # -- other data -------------------------------------------------------------------------------
-
-    def apply(self, data: Any) -> Self:
-        """The same parameters on other data, from the end of which forecasts go on.
-
-        Parameters
-        ----------
-        data : DataFrame
-            With the columns of the estimation and an index of the same kind and frequency.
-        """
-        return type(self)(self.model, self.equations, self.search, self.model.series_in(data))
-
-    # -- display ----------------------------------------------------------------------------------
 
     def _header(self) -> list[tuple[str, str]]:
         model = self.model
@@ -165,6 +59,45 @@ class ForecasterResults(ForecasterNumbers):
                 row["linear"] = float(np.sqrt(one.cv.mean[0]))
             rows[one.name] = row
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    def compare(self) -> Comparison:
+        """Network and autoregression side by side, on the same rows and folds.
+
+        The test of the first target whose penalty was cross-validated is Clark and West's, for a
+        network that contains the autoregression, on rows left out.
+        """
+        network: dict[str, float] = {"Observations": self.nobs}
+        classical: dict[str, float] = {"Observations": self.nobs}
+        plain = self._plain
+        for name in ("edf", "llf", "aic", "bic", "hqic"):
+            label = LABELS[name]
+            ours, theirs = getattr(self, name), getattr(plain, name)
+            network[label] = float(ours.sum()) if name == "edf" else ours
+            classical[label] = float(theirs.sum()) if name == "edf" else theirs
+        tests = []
+        for at, one in enumerate(self._own):
+            label = f"Residual standard error, {one.name}"
+            network[label] = float(np.sqrt(self._covariance[at, at]))
+            classical[label] = float(np.sqrt(plain._covariance[at, at]))
+            if one.cv is None:
+                continue
+            place = int(np.flatnonzero(one.cv.alphas == one.alpha)[0])
+            label = f"Cross-validated RMSE, {one.name}"
+            network[label] = float(np.sqrt(one.cv.mean[place]))
+            classical[label] = float(np.sqrt(one.cv.mean[0]))
+            if np.isfinite(one.alpha):
+                out = one.cv.predictions
+                errors = [out["actual"] - out[column] for column in ("baseline", "network")]
+                names = f"The autoregression of {one.name}", "the network"
+                small, large = (each.to_numpy() for each in errors)
+                tests.append(clark_west(small, large, names))
+        name = "AR" if self.single else "VAR"
+        frame = pd.DataFrame({"Network": network, name: classical})
+        notes = [
+            "Degrees of freedom and criteria are effective ones. Cross-validated errors choose the "
+            "penalty, so that the network's is too good by a little; a backtest is the fair test."
+        ]
+        return Comparison(frame, tuple(tests), tuple(notes))
 
     def summary(self, lags: int = 4) -> Any:
         """Table of the fit: equations, average effects of lags, criteria.

@@ -145,3 +145,22 @@ def _impose(
                     f"periods that are forecast, {listing(index)}"
                 )
             imposed[index.get_loc(label), names.index(name)] = float(value)
+
+
+def continued(data: Series, new: Any) -> pd.DataFrame:
+    """The columns of the data with new periods behind them."""
+    if not isinstance(new, pd.DataFrame):
+        raise ForecastError("append: give a DataFrame with the columns of the estimation.")
+    old = data.frame
+    for name in old.columns:
+        if name not in new.columns:
+            raise ForecastError(
+                f"the new periods have no column {name!r}; {suggestion(str(name), new.columns)}"
+            )
+    ordinals = data.axis.ordinals(new.index)
+    if ordinals.min() > len(old):
+        raise ForecastError(
+            f"the new periods begin at {label_text(new.index[0])} and do not follow on the data, "
+            f"which end at {label_text(old.index[-1])}; give the periods between as well"
+        )
+    return new[list(old.columns)].combine_first(old)

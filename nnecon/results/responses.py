@@ -44,7 +44,7 @@ class ImpulseResponses:
     reference: np.ndarray
 
     def to_frame(self) -> pd.DataFrame:
-        """Responses by horizon; columns are the series and ``mean``, ``lower``, ``upper``, ``var``."""
+        """Responses by horizon; columns: series and ``mean``, ``lower``, ``upper``, ``var``."""
         parts = {"mean": self.mean, "lower": self.lower, "upper": self.upper, "var": self.reference}
         columns = {
             (name, part): values[:, j]

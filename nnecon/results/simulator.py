@@ -8,6 +8,7 @@ import numpy as np
 from nnecon.data.windows import Layout
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.parameter_draws import Estimated, draw_parameters
+from nnecon.inference.responses import mean_response, together
 from nnecon.inference.simulation import Scenario, System, draw_shocks, scenario, simulate
 from nnecon.results.equations import Equation
 from nnecon.results.future import Future
@@ -19,6 +20,12 @@ SHARED = 40
 """Paths on which draws of parameters are compared, all with the same shocks."""
 
 PARAMETER_DRAWS = 60
+
+HISTORY_PATHS = 400
+"""Paths over all histories of a response."""
+
+BANDS = 100
+"""Draws of the parameters for the band of a response."""
 
 SHOCKS = ("bootstrap", "normal")
 
@@ -122,11 +129,11 @@ class Simulator:
             return Simulated(mean, found, own, none, none)
         few = self.shocks(kind, SHARED, len(future.imposed), rng)
         middle = simulate(self.system, periods, few).mean(axis=0)
-        draws = draw_parameters(self._estimated(), PARAMETER_DRAWS, rng)
+        draws = self.parameters(PARAMETER_DRAWS, rng)
         moved = np.stack(
             [
                 simulate(self.system, periods, few, linear, networks).mean(axis=0) - middle
-                for linear, networks in zip(draws.linear, draws.networks, strict=True)
+                for linear, networks in draws
             ]
         )
         moved -= moved.mean(axis=0)
@@ -151,6 +158,51 @@ class Simulator:
                 linear[:, at] = self.equations[at].params[draw, :p]
             paths.append(simulate(system, periods, shocks, linear, alone).mean(axis=0))
         return np.stack(paths) - np.mean(paths, axis=0)
+
+    def parameters(
+        self, count: int, rng: np.random.Generator
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Draws of the parameters: linear parts (p, m) and networks (l, d, k)."""
+        found = draw_parameters(self._estimated(), count, rng)
+        return list(zip(found.linear, found.networks, strict=True))
+
+    def responses(
+        self,
+        futures: Sequence[Future],
+        impulse: int,
+        size: float,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean response over histories, and the ends of its band over draws of the parameters.
+
+        Bands are percentiles of the draws, which are centred on the estimate.
+
+        Parameters
+        ----------
+        futures : sequence of Future
+            The period of the shock and those after it, one a history.
+        impulse, size
+            Number of the series and size of its shock.
+        kind : {"bootstrap", "normal"}
+            Later shocks.
+        level : float
+            Level of the band; 0 for none.
+        rng : numpy.random.Generator
+        """
+        each = max(8, HISTORY_PATHS // len(futures))
+        periods = together([self.scenario(future) for future in futures], each)
+        steps = len(futures[0].imposed)
+        shocks = self.shocks(kind, each * len(futures), steps, rng)
+        given = self.system, periods, shocks, impulse, size
+        mean = mean_response(*given)
+        if not level:
+            return mean, mean, mean
+        draws = np.stack([mean_response(*given, *one) for one in self.parameters(BANDS, rng)])
+        draws += mean - draws.mean(axis=0)
+        low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
+        return mean, low, high
 
     def _estimated(self) -> list[Estimated]:
         return [

@@ -73,7 +73,8 @@ def _conjugate(
 ) -> tuple[np.ndarray, float] | None:
     """Newton step and what it promises; None where a direction has no positive curvature.
 
-    Stops where the residual is small enough for superlinear convergence (Eisenstat and Walker, 1996).
+    Stops where the residual is small enough for superlinear convergence (Eisenstat and Walker,
+    1996).
     """
 
     def product(vector: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from nnecon.report.plots.backtests import (
     plot_relative_accuracy,
 )
 from nnecon.report.plots.effects import plot_effect, plot_margins
+from nnecon.report.plots.forecasts import plot_fan, plot_responses
 from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
 from nnecon.report.plots.selection import plot_selection
@@ -23,6 +24,7 @@ __all__ = [
     "plot_comparison",
     "plot_cv",
     "plot_effect",
+    "plot_fan",
     "plot_fit",
     "plot_forecasts",
     "plot_importance",
@@ -31,6 +33,7 @@ __all__ = [
     "plot_path",
     "plot_relative_accuracy",
     "plot_residuals",
+    "plot_responses",
     "plot_selection",
     "plot_shapley",
     "plot_surface",

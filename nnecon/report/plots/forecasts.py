@@ -195,5 +195,3 @@ def plot_responses(
 def _whole_ticks(ax: "Axes", count: int) -> None:
     step = max(1, -(-count // 7))
     ax.set_xticks(np.arange(0, count, step))
-
-

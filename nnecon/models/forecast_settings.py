@@ -1,0 +1,106 @@
+"""Arguments of forecasters, read and checked: lags, windows, penalties by target."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from nnecon.data.series import SEASONS, Series
+from nnecon.data.windows import choose_lags
+from nnecon.exceptions import SpecificationError
+from nnecon.models.settings import read_alpha
+
+CRITERIA = ("aic", "bic", "hqic")
+
+WINDOWS = {"Q": 8, "M": 12, "Y": 4, "A": 4, "W": 26, "D": 20, "B": 20}
+"""Periods that a network sees by default, by frequency: two years of quarters, a year of months."""
+
+MOST_LAGS = {"Q": 8, "M": 12}
+"""Largest order of the autoregression that is tried by default; 8 for other frequencies."""
+
+
+def linear_lags(
+    rule: Any, most: Any, series: Series, known: np.ndarray, frequency: str
+) -> tuple[tuple[int, ...], str]:
+    """Lags of the linear part, and how they were chosen in words.
+
+    Parameters
+    ----------
+    rule : str, int or sequence of int
+        A criterion, how many lags, or which.
+    most : int or None
+        Largest order that a criterion may choose.
+    series : Series
+        The data.
+    known : ndarray of shape (n, k)
+        Known regressors.
+    frequency : str
+        First letter of the frequency.
+    """
+    if isinstance(rule, str) and rule in CRITERIA:
+        limit = MOST_LAGS.get(frequency, 8) if most is None else read_count("max_lags", most)
+        m, k = series.endog.shape[1], known.shape[1]
+        rows = len(series.endog) - series.first
+        # at most half the rows for the coefficients of the largest order
+        limit = max(1, min(limit, int((rows / 2 - 1 - k) // (m + 0.5))))
+        order = choose_lags(series.endog, known, limit, rule, series.first)
+        return tuple(range(1, order + 1)), f"{rule.upper()} among 1 to {limit}"
+    if isinstance(rule, Integral) and not isinstance(rule, bool):
+        return tuple(range(1, read_count("linear_lags", rule) + 1)), "the user"
+    if isinstance(rule, str) or not isinstance(rule, Sequence | np.ndarray) or not len(rule):
+        raise SpecificationError(
+            f"linear_lags={rule!r}: give a number of lags, a list of lags, or a criterion: "
+            "'aic', 'bic', 'hqic'."
+        )
+    return tuple(sorted({read_count("linear_lags", lag) for lag in rule})), "the user"
+
+
+def penalties(alpha: Any, targets: list[str], has_network: bool) -> dict[str, float | str]:
+    """Penalty of each target, or how it is to be chosen; infinite without a network."""
+    given = dict(alpha) if isinstance(alpha, Mapping) else dict.fromkeys(targets, alpha)
+    for name in given:
+        if name not in targets:
+            raise SpecificationError(
+                f"alpha names {name!r}, which is no target; the targets are {targets}."
+            )
+    lacking = [name for name in targets if name not in given]
+    if lacking:
+        raise SpecificationError(f"alpha has no penalty for {lacking[0]!r}; give one a target.")
+    rules = {name: read_alpha(given[name]) for name in targets}
+    if "evidence" in rules.values():
+        raise SpecificationError(
+            "alpha='evidence' is not available for forecasters; use 'cv', '1se' or a number."
+        )
+    zero = next((name for name, rule in rules.items() if rule == 0.0), None)
+    if zero is not None:
+        raise SpecificationError(
+            f"alpha=0 for {zero!r}: a network on a window is not identified without a penalty; "
+            "give a small positive number."
+        )
+    return rules if has_network else dict.fromkeys(targets, np.inf)
+
+
+def read_units(name: str, units: Any) -> tuple[int, ...]:
+    """Units of each layer."""
+    layers = tuple(units) if isinstance(units, Sequence | np.ndarray) else (units,)
+    return tuple(read_count(name, size) for size in layers)
+
+
+def read_count(name: str, value: Any) -> int:
+    """A whole number of at least one."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise SpecificationError(f"{name}={value!r}: give a whole number of at least 1.")
+    return int(value)
+
+
+def read_common(linear_part: bool, linear_lags: Any, max_lags: int | None) -> dict[str, Any]:
+    """Arguments of the autoregression."""
+    if not isinstance(linear_part, bool):
+        raise SpecificationError(f"linear_part={linear_part!r}: give True or False.")
+    return {"linear_part": linear_part, "linear_lags": linear_lags, "max_lags": max_lags}
+
+
+def seasonal_period(frequency: str) -> int | None:
+    """Periods a year of a frequency with seasons."""
+    return {"Q": SEASONS["quarter"], "M": SEASONS["month"]}.get(frequency)

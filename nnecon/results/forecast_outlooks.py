@@ -1,0 +1,271 @@
+"""What a forecaster forecasts: means, intervals, scenarios, simulated futures, fan charts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.series import Series
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.dynamics import forecast_moments
+from nnecon.inference.simulation import simulate
+from nnecon.report import plots
+from nnecon.results.forecast_numbers import ForecasterNumbers
+from nnecon.results.future import Future, continued, future_of
+from nnecon.results.histories import chosen_histories
+from nnecon.results.outlook import Forecast, check_steps
+from nnecon.results.simulator import PATHS, SHOCKS
+
+
+class ForecasterOutlooks(ForecasterNumbers):
+    """Forecasts from the end of the data."""
+
+    def _future(self, steps: int, exog: Any, conditions: Any) -> Future:
+        ordinals = self._ordinals(len(self.data.index))
+        return future_of(self.model, self.data, ordinals, steps, exog, conditions)
+
+    def forecast(self, steps: int = 1, exog: Any = None, conditions: Any = None) -> pd.DataFrame:
+        """Forecasts of the periods after the data.
+
+        Parameters
+        ----------
+        steps : int
+            How many periods.
+        exog : DataFrame or array_like, optional
+            Known regressors of these periods, where the model has some.
+        conditions : DataFrame, optional
+            A scenario: values that some series take in some of these periods, the periods as index
+            and the series as columns. NaN leaves a value free.
+
+        Returns
+        -------
+        DataFrame of shape (steps, targets)
+        """
+        return self.get_forecast(steps, exog, conditions, parameters=False).predicted_mean
+
+    def get_forecast(
+        self,
+        steps: int = 1,
+        exog: Any = None,
+        conditions: Any = None,
+        *,
+        repetitions: int = PATHS,
+        shocks: str = "bootstrap",
+        parameters: bool | None = None,
+        rng: int | np.random.Generator = 0,
+    ) -> Forecast:
+        """Forecasts with standard errors and intervals.
+
+        Where all equations are linear they are exact: means and mean squared errors of the vector
+        autoregression, given what is imposed. With networks they come from simulated futures.
+
+        Parameters
+        ----------
+        steps, exog, conditions
+            As in :meth:`forecast`.
+        repetitions : int
+            Futures that are simulated.
+        shocks : {"bootstrap", "normal"}
+            Residuals of all equations drawn with replacement, or normal shocks.
+        parameters : bool, optional
+            Whether intervals hold the uncertainty of the parameters, and that of the random
+            starts; by default with networks, and not where the system is linear, as in statsmodels.
+        rng : int or numpy.random.Generator
+            Seed.
+        """
+        future = self._future(check_steps(steps), exog, conditions)
+        m, late, index = len(self.targets), future.late, future.index
+        if self.is_linear and not parameters:
+            found = forecast_moments(
+                self._linear_system, future.history, future.known, future.imposed
+            )
+            mean, se = found.mean[late:, :m], found.se[late:, :m]
+            told = "exact, shocks alone"
+            return Forecast(tuple(self.targets), index, mean, se, None, {"shocks": se**2}, told)
+        count = check_steps(repetitions, "repetitions")
+        made = self._simulator.forecast(
+            future, count, shocks, parameters is not False, np.random.default_rng(rng)
+        )
+        sources = {
+            name: getattr(made, name)[late:, :m] for name in ("shocks", "parameters", "starts")
+        }
+        total = sum(sources.values())
+        return Forecast(
+            tuple(self.targets), index, made.mean[late:, :m], np.sqrt(total),
+            made.paths[:, late:, :m], sources, f"{count} simulated paths, {shocks} shocks",
+        )  # fmt: skip
+
+    def simulate(
+        self,
+        nsimulations: int,
+        *,
+        repetitions: int = 1,
+        anchor: Any = "end",
+        exog: Any = None,
+        shocks: str = "bootstrap",
+        rng: int | np.random.Generator = 0,
+    ) -> pd.DataFrame:
+        """Simulated futures of the targets.
+
+        Parameters
+        ----------
+        nsimulations : int
+            Periods.
+        repetitions : int
+            Futures.
+        anchor : "end" or label
+            After which period they begin: the last of the data, or another one of the data.
+        exog : DataFrame or array_like, optional
+            Known regressors of these periods, where the model has some.
+        shocks : {"bootstrap", "normal"}
+            As in :meth:`get_forecast`.
+        rng : int or numpy.random.Generator
+            Seed.
+
+        Returns
+        -------
+        DataFrame
+            Periods by (target, repetition).
+        """
+        steps, count = check_steps(nsimulations), check_steps(repetitions, "repetitions")
+        start = self
+        if not (isinstance(anchor, str) and anchor == "end"):
+            start = type(self)(self.model, self.equations, self.search, self._until(anchor))
+        future = start._future(steps, exog, None)
+        simulator, random = self._simulator, np.random.default_rng(rng)
+        length = len(future.imposed)
+        if shocks not in SHOCKS:
+            raise SpecificationError(f"shocks={shocks!r}: choose 'bootstrap' or 'normal'.")
+        # one path is not to have shocks of mean zero
+        drawn = simulator.shocks(shocks, max(2 * count, 200), length, random)[:count]
+        paths = simulate(simulator.system, simulator.scenario(future), drawn)[:, future.late :]
+        columns = pd.MultiIndex.from_product(
+            [self.targets, range(count)], names=["target", "repetition"]
+        )
+        values = np.moveaxis(paths[:, :, : len(self.targets)], 0, 2).reshape(steps, -1)
+        return pd.DataFrame(values, index=future.index, columns=columns)
+
+    def _until(self, anchor: Any) -> Series:
+        """The data up to a period."""
+        index = self.data.index
+        rows, _ = chosen_histories(index, anchor, len(index))
+        end = int(rows[0]) + 1
+        data = self.data
+        return replace(data, endog=data.endog[:end], exog=data.exog[:end], index=index[:end])
+
+    def plot_forecast(
+        self,
+        steps: int = 8,
+        exog: Any = None,
+        conditions: Any = None,
+        *,
+        levels: Sequence[float] = (0.5, 0.7, 0.9),
+        history: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        rng: int | np.random.Generator = 0,
+        **options: Any,
+    ) -> Any:
+        """Fan chart: the last periods of the data, the forecast, and intervals around it.
+
+        Parameters
+        ----------
+        steps, exog, conditions, rng
+            As in :meth:`get_forecast`.
+        levels : sequence of float
+            Levels of the intervals, at most three.
+        history : int, optional
+            Periods of the data that are shown; five times ``steps`` by default.
+        labels : mapping, optional
+            What the targets are, with units.
+        **options
+            As in :func:`nnecon.report.plots.plot_fan`: ``title``, ``figsize``, ``fig``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        if not 1 <= len(levels) <= 3:
+            raise SpecificationError(f"levels={levels!r}: give one, two or three levels.")
+        made = self.get_forecast(steps, exog, conditions, rng=rng)
+        bands = {level: made.limits(1.0 - level) for level in levels}
+        shown = check_steps(5 * steps if history is None else history, "history")
+        m = len(self.targets)
+        past = pd.DataFrame(self.data.endog[:, :m], index=self.data.index, columns=self.targets)
+        classical = None
+        if not self.is_linear:
+            future = self._future(check_steps(steps), exog, conditions)
+            found = forecast_moments(
+                self._classical, future.history, future.known, future.imposed
+            ).mean[future.late :, :m]
+            classical = pd.DataFrame(found, index=future.index, columns=self.targets)
+        return plots.plot_fan(
+            past.iloc[-shown:],
+            made.predicted_mean,
+            bands,
+            **{
+                "baseline": classical,
+                "baseline_name": "AR" if self.single else "VAR",
+                "labels": labels,
+                **options,
+            },
+        )
+
+    def apply(self, data: Any) -> Self:
+        """The same parameters on other data, from the end of which forecasts go on.
+
+        Parameters
+        ----------
+        data : DataFrame
+            With the columns of the estimation and an index of the same kind and frequency.
+        """
+        series = self.model.series_in(data)
+        # refuses another kind of index or another frequency
+        self.model.series.axis.ordinals(series.index)
+        return type(self)(self.model, self.equations, self.search, series)
+
+    def append(self, data: Any, refit: bool = False, **options: Any) -> Self:
+        """Results with new periods behind the data, with the same parameters or new ones.
+
+        Parameters
+        ----------
+        data : DataFrame
+            The periods that follow on, with the columns of the estimation. A period that is in the
+            data already takes the new values, where these are there: late releases and revisions.
+        refit : bool
+            Whether to estimate anew on all data, at the penalties that were chosen and from the
+            networks that were found.
+        **options
+            Of ``fit``, with ``refit``: ``alpha="cv"`` chooses penalties anew.
+
+        Returns
+        -------
+        ForecasterResults
+        """
+        if options and not refit:
+            raise SpecificationError(
+                f"{next(iter(options))!r} is an option of fit(), which needs refit=True."
+            )
+        frame = continued(self.data, data)
+        return self.refit(frame, **options) if refit else self.apply(frame)
+
+    def refit(self, data: Any = None, **options: Any) -> Self:
+        """Estimate the same specification anew, by default at the penalties that were chosen.
+
+        Parameters
+        ----------
+        data : DataFrame, optional
+            Other data than those of these results.
+        **options
+            Of ``fit``; ``alpha="cv"`` chooses penalties anew.
+        """
+        model = self.model.on(self.data.frame if data is None else data)
+        draws = max(len(one.solutions) for one in self.equations)
+        given: dict[str, Any] = {"alpha": self.alphas_chosen}
+        if draws > 1:
+            given["n_starts"] = draws
+        same = model.network.n_params == self.model.network.n_params
+        if same and "start" not in options:
+            given["start"] = self
+        return model.fit(**{**given, **options})
