@@ -107,7 +107,7 @@ class Uncertainty(Estimated):
             Labels of groups, for "cluster", "bayesian" and "wild".
         block : float, optional
             Length of blocks; by default Politis and White's (2004) rule for the rows' influence
-            on the average effects.
+            on the linear projection of the fitted values on the regressors.
         distribution : {"rademacher", "mammen", "webb"}, optional
             Of the multipliers of "wild".
         executor, checkpoint
@@ -168,7 +168,7 @@ class Uncertainty(Estimated):
             estimate.weights,
             fitted(self._network, params, objective.inputs),
             leverage,
-            self._influence,
+            self._influence @ self._projection.T,
         )
         solver = choose_solver(
             "auto",
@@ -183,6 +183,17 @@ class Uncertainty(Estimated):
     def _influence(self) -> np.ndarray:
         """How much each row moves the standardised parameters, to first order, (n, k)."""
         return cov.influence(self._parts)
+
+    @property
+    def _projection(self) -> np.ndarray:
+        """Derivatives (p, k) of the linear projection of the fitted values on the regressors.
+
+        By the standardised parameters; without a network these are the coefficients themselves.
+        """
+        roots = np.sqrt(self._relative_weights)
+        jacobian = np.concatenate([part.moments.jacobian for part in self._parts], axis=1)
+        found = np.linalg.lstsq(roots[:, None] * self.model.exog, jacobian, rcond=None)[0]
+        return found / len(self._parts)
 
     def function_variance(
         self, gradient: np.ndarray, function: Callable[[np.ndarray], np.ndarray]

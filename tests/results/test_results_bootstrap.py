@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import nnecon as ne
+from nnecon.estimation.bootstrap import block_length
 from nnecon.exceptions import ConvergenceError, ConvergenceWarning, SpecificationError
 from nnecon.inference.bootstrap import acceleration, bootstrap_interval
 
@@ -88,6 +89,19 @@ def test_bootstraps_of_blocks_agree_with_hac_errors():
         assert drawn.params.bse["x"] == pytest.approx(expected, rel=0.2), kind
     assert "blocks of rows, circular" in fit.bootstrap(draws=10).description
     assert fit.bootstrap(draws=10, block=9).results.cov_kwds["block"] == 9
+
+
+def test_length_of_blocks_follows_the_projection_on_the_regressors(macro_model):
+    for alpha in (np.inf, 1e-3):
+        fit = macro_model.fit(alpha=alpha, n_starts=2, alphas=[1e-3])
+        # by hand: scores of the regression of the fitted values, to first order
+        exog = fit.model.exog
+        gradient = np.linalg.pinv(exog) @ fit._parts[0].moments.jacobian
+        expected = block_length(fit._influence @ gradient.T)
+        assert fit.bootstrap(draws=3).results.cov_kwds["block"] == expected
+    scores = exog * macro_model.fit(alpha=np.inf).resid.to_numpy()[:, None]
+    linear = macro_model.fit(alpha=np.inf).bootstrap(draws=3).results.cov_kwds["block"]
+    assert linear == block_length(scores @ np.linalg.inv(exog.T @ exog))
 
 
 def test_effects_and_predictions_come_from_the_draws(curved):
