@@ -19,8 +19,8 @@ from nnecon.data.frames import as_frame
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.estimation.execution import Execution, Monitor
 from nnecon.exceptions import ForecastError, NneconError, NneconWarning, SpecificationError
-from nnecon.models.progress import progress_bar
 from nnecon.results.backtest import Backtest
+from nnecon.results.progress import progress_bar
 
 WINDOWS = ("expanding", "rolling")
 

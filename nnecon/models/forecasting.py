@@ -33,11 +33,11 @@ from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
 from nnecon.models.forecast_settings import linear_lags, penalties, read_count
-from nnecon.models.progress import progress_bar
 from nnecon.models.settings import generator, read_alphas
 from nnecon.nets import Dense, LinearPart
 from nnecon.results.forecasting import ForecasterResults
 from nnecon.results.immutable import Immutable
+from nnecon.results.progress import progress_bar
 
 FIT_ARGUMENTS = frozenset(
     {"alpha", "alphas", "cv", "n_starts", "method", "start", "rng", "progress", "executor"}

@@ -20,12 +20,12 @@ from nnecon.estimation.training import Training
 from nnecon.exceptions import ConvergenceWarning, SpecificationError
 from nnecon.models.feedforward import FeedForward
 from nnecon.models.fitting import Job, RegressionEffects, average, trace
-from nnecon.models.progress import progress_bar
 from nnecon.models.settings import Settings
 from nnecon.models.streamed import StreamedRegression
 from nnecon.nets import Dense
 from nnecon.results.base import CovarianceSpec, Estimate
 from nnecon.results.path import RegularizationPath
+from nnecon.results.progress import progress_bar
 from nnecon.results.regression import NeuralRegressionResults
 
 

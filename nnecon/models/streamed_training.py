@@ -23,10 +23,10 @@ from nnecon.estimation.training import Adam, Training
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.covariance import Covariance
 from nnecon.inference.streamed import bread_of, covariance_of, curvature_sums
-from nnecon.models.progress import progress_bar
 from nnecon.models.settings import TRAININGS, generator, read_alpha
 from nnecon.nets import Dense, Network
 from nnecon.results.base import CovarianceSpec
+from nnecon.results.progress import progress_bar
 
 KEPT = 2**28
 """Bytes of standardised data that are kept between epochs where the user does not say: 256 MB."""

@@ -20,6 +20,7 @@ from nnecon.nets import Dense
 from nnecon.results.bootstrap import BootstrapResults
 from nnecon.results.estimated import Estimated
 from nnecon.results.inference_table import coefficient_table
+from nnecon.results.progress import progress_bar
 
 
 class Uncertainty(Estimated):
@@ -88,6 +89,7 @@ class Uncertainty(Estimated):
         groups: Any = None,
         block: float | None = None,
         distribution: str | None = None,
+        progress: bool | None = None,
         executor: Executor | None = None,
         checkpoint: str | Path | None = None,
     ) -> BootstrapResults:
@@ -110,7 +112,7 @@ class Uncertainty(Estimated):
             on the linear projection of the fitted values on the regressors.
         distribution : {"rademacher", "mammen", "webb"}, optional
             Of the multipliers of "wild".
-        executor, checkpoint
+        progress, executor, checkpoint
             As in ``fit``.
 
         Returns
@@ -143,7 +145,8 @@ class Uncertainty(Estimated):
         }
         own: Any = self.with_cov("bootstrap", **{k: v for k, v in given.items() if v is not None})
         # immutable from outside: what the executor has computed is kept where it would be
-        own.__dict__["_drawn"] = own._draw(Execution.check(executor, checkpoint))
+        with progress_bar(progress, "Drawing") as report:
+            own.__dict__["_drawn"] = own._draw(Execution.check(executor, checkpoint, report))
         return BootstrapResults(own)
 
     def _draw(self, execution: Execution) -> Drawn:

@@ -147,6 +147,13 @@ def test_the_seed_decides_and_executors_do_not(curved, tmp_path):
     assert list(tmp_path.iterdir())
 
 
+def test_progress_is_shown_where_it_is_asked_for(curved, capfd):
+    curved.bootstrap(draws=3, progress=False)
+    assert "Drawing" not in capfd.readouterr().err
+    curved.bootstrap(draws=3, progress=True)
+    assert "Drawing" in capfd.readouterr().err
+
+
 def test_wild_draws_show_the_bias_of_the_penalty(frame):
     """At a large penalty the estimate is shrunk, and its wild draws are shrunk again."""
     model = ne.NeuralRegression.from_formula("y ~ x1", frame, hidden=(3,))

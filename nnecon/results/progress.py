@@ -1,4 +1,4 @@
-"""A progress bar for a fit."""
+"""A progress bar for problems that are solved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
