@@ -47,6 +47,9 @@ class MovingRows(Protocol):
     def raw(self, variable: str) -> np.ndarray:
         """Values of a variable, shape (m,); labels of a category."""
 
+    def made_from(self, variable: str) -> np.ndarray:
+        """Which design columns are made from a variable, alone or with others, shape (p,)."""
+
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the design with respect to a continuous regressor, shape (m, p)."""
 
@@ -224,6 +227,13 @@ class FormulaRows:
         """Values of a variable, shape (m,); labels of a category."""
         return np.asarray(self.inputs[self.sources[variable]])
 
+    def made_from(self, variable: str) -> np.ndarray:
+        """Which design columns are made from a variable, alone or with others, shape (p,)."""
+        readers = set(self._readers([self.sources[variable]]))
+        return np.array(
+            [any(piece.factor in readers for piece in column) for column in self.matrix.pieces]
+        )
+
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the design with respect to a continuous regressor, shape (m, p)."""
         place = self.places[regressor.name]
@@ -288,6 +298,10 @@ class ArrayRows:
     def raw(self, variable: str) -> np.ndarray:
         """Values of a column, shape (m,)."""
         return self.exog[:, self._column(variable)]
+
+    def made_from(self, variable: str) -> np.ndarray:
+        """Which column the variable is, shape (p,)."""
+        return np.arange(len(self.names)) == self._column(variable)
 
     def direction(self, regressor: Regressor) -> np.ndarray:
         """Derivative of the columns with respect to one of them, shape (m, p)."""

@@ -293,10 +293,13 @@ def with_covariance(numbers: Sequence[Number], covariance: np.ndarray) -> Number
     if count and len(numbers[0].by_network) > 1:
         by_network = np.array([one.by_network for one in numbers])
         spread = np.atleast_2d(np.cov(by_network)) / by_network.shape[1]
-    draws = np.array([one.draws for one in numbers]).reshape(count, -1).T
-    own = np.cov(draws, rowvar=False).reshape(count, count) if len(draws) else None
-    if own is None:
+    size = len(numbers[0].draws) if count else 0
+    draws = np.array([one.draws for one in numbers]).reshape(count, size).T
+    # without residual degrees of freedom a covariance is not finite: no errors, not no numbers
+    with np.errstate(invalid="ignore"):
         own = gradient @ covariance @ gradient.T
+    if size:
+        own = np.cov(draws, rowvar=False).reshape(count, count)
     return Numbers(
         np.array([one.value for one in numbers], dtype=float),
         gradient,

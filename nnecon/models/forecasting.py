@@ -28,12 +28,13 @@ from nnecon.estimation.estimate import Solver, choose_solver
 from nnecon.estimation.execution import Execution, cores
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
 from nnecon.models.forecast_settings import linear_lags, penalties, read_count
-from nnecon.models.settings import generator, read_alphas
+from nnecon.models.settings import read_alphas
 from nnecon.nets import Dense, LinearPart
 from nnecon.results.forecasting import ForecasterResults
 from nnecon.results.immutable import Immutable

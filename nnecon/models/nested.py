@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.estimation.splitters import ExpandingFolds, StratifiedFolds
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.feedforward import FeedForward
-from nnecon.models.settings import generator
 from nnecon.results.nested import NestedCrossValidation, accuracy_test
 
 COVARIANCE = ("cov_type", "cov_kwds", "use_t")

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnecon.estimation.estimate import Solver, choose_solver
 from nnecon.estimation.penalties import check_share
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.solvers.minibatch import solver_for
 from nnecon.estimation.training import SGD, Adam, Training
 from nnecon.exceptions import SpecificationError
@@ -173,13 +174,3 @@ def read_alphas(alphas: int | Sequence[float]) -> int | np.ndarray:
             "all positive."
         )
     return grid
-
-
-def generator(rng: int | np.random.Generator) -> np.random.Generator:
-    """NumPy's generator for ``rng``."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise SpecificationError(
-            f"rng={rng!r}: give a whole number of at least 0 or a numpy.random.Generator."
-        ) from error

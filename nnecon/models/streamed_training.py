@@ -16,6 +16,7 @@ from nnecon.estimation.kernels import CERTIFIED
 from nnecon.estimation.losses import Squared
 from nnecon.estimation.penalties import Penalty, Ridge
 from nnecon.estimation.problem import Solution, Trace
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.rows import Rows, empty
 from nnecon.estimation.solvers.minibatch_steps import check
 from nnecon.estimation.solvers.stream import fit_stream
@@ -23,7 +24,7 @@ from nnecon.estimation.training import Adam, Training
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.covariance import Covariance
 from nnecon.inference.streamed import bread_of, covariance_of, curvature_sums
-from nnecon.models.settings import TRAININGS, generator, read_alpha
+from nnecon.models.settings import TRAININGS, read_alpha
 from nnecon.nets import Dense, Network
 from nnecon.results.base import CovarianceSpec
 from nnecon.results.progress import progress_bar

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nnecon.data.design import Design, Regressor
 from nnecon.data.moving_rows import MovingRows
+from nnecon.estimation.random_numbers import generator
 from nnecon.exceptions import DataWarning, SpecificationError
 from nnecon.inference.bands import sup_t
 from nnecon.inference.fitted_mean import Mean, Number
@@ -57,7 +58,7 @@ def curve(
     critical = None
     if simultaneous:
         df_resid = probe.covariance.df_resid if probe.covariance.use_t else None
-        critical = sup_t(own.covariance, alpha, np.random.default_rng(rng), df_resid)
+        critical = sup_t(own.covariance, alpha, generator(rng), df_resid)
         columns[f"{prefix}_band_lower"] = own.values - critical * own.errors
         columns[f"{prefix}_band_upper"] = own.values + critical * own.errors
     name = regressor.variable if regressor.kind == "category" else regressor.name

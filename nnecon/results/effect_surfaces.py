@@ -10,6 +10,7 @@ import pandas as pd
 
 from nnecon.data.design import Regressor
 from nnecon.data.moving_rows import MovingRows
+from nnecon.estimation.random_numbers import generator
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.interaction import interaction, partial_dependence
 from nnecon.report import plots
@@ -155,7 +156,7 @@ def strengths(
     n = len(probe.weights)
     chosen = np.arange(n)
     if n > n_points:
-        chosen = np.sort(np.random.default_rng(rng).choice(n, n_points, replace=False))
+        chosen = np.sort(generator(rng).choice(n, n_points, replace=False))
     weights = probe.weights[chosen] / probe.weights[chosen].sum()
     rows = design.moving_rows().take(chosen)
     observed = {name: design.observed(every[name])[chosen] for name in every}

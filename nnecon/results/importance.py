@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.data.moving_rows import FormulaRows
 from nnecon.estimation.bootstrap import refit
 from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.fitted_mean import FittedMean, LinearMean, Mean
@@ -41,11 +41,11 @@ def importance(
     _check(results, method, n_repeats)
     drop = method == "refit"
     cv = 5 if drop and cv is None else cv
-    generator = np.random.default_rng(rng)
+    random = generator(rng)
     model, spec = results.model, results.cov_spec
     names = model.design.moving_rows().variables
-    folds = None if cv is None else _folds(results, cv, generator)
-    full = _scorers(results, folds, generator)
+    folds = None if cv is None else _folds(results, cv, random)
+    full = _scorers(results, folds, random)
     tested = np.concatenate([one.rows for one in full])
     order = np.argsort(tested, kind="stable")
     weights = results.estimate.weights / results.estimate.weights[tested].sum()
@@ -58,12 +58,12 @@ def importance(
         if value is not None
     }
     rows = results._influence if folds is None else None
-    taken = [donors(len(one.rows), n_repeats, generator) for one in full]
+    taken = [donors(len(one.rows), n_repeats, random) for one in full]
     found, errors, classical = [], [], []
     for name in names:
         if drop:
             assert folds is not None
-            own, other = _dropped(results, name, folds, full, weights, generator)
+            own, other = _dropped(results, name, folds, full, weights, random)
         else:
             own, other = _permuted(results, name, full, weights, taken, folds is None)
         together = replace(own, influence=own.influence[order])
@@ -227,7 +227,7 @@ def _dropped(
 ) -> tuple[Increase, Increase]:
     """Increase by leaving a variable out, of the network and of the classical model."""
     model, estimate = results.model, results.estimate
-    keep = np.flatnonzero(~_columns(model.design.moving_rows(), name, len(model.exog_names)))
+    keep = np.flatnonzero(~model.design.moving_rows().made_from(name))
     if model.k_constant and model.design.sample.const_index is None:
         raise SpecificationError(
             f"the model's constant is in its dummies, and would go with {name!r}; write the "
@@ -258,18 +258,6 @@ def _dropped(
     endog, shares = model.endog[tested], weights[tested]
     own, other = (refitted(endog, both[0, k], both[1, k], shares) for k in (0, 1))
     return own, other
-
-
-def _columns(rows: Any, name: str, count: int) -> np.ndarray:
-    """Which design columns are made from a variable, alone or with others."""
-    out = np.zeros(count, dtype=bool)
-    if not isinstance(rows, FormulaRows):
-        out[rows.names.index(name)] = True
-        return out
-    readers = set(rows._readers([rows.sources[name]]))
-    for k, pieces in enumerate(rows.matrix.pieces):
-        out[k] = any(piece.factor in readers for piece in pieces)
-    return out
 
 
 def _without(params: np.ndarray, model: Any, reduced: Any, keep: np.ndarray) -> np.ndarray:

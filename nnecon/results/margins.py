@@ -155,13 +155,13 @@ def fix(design: Design, rows: MovingRows, fixed: Mapping[str, Any]) -> MovingRow
 
 def _named(design: Design, rows: MovingRows, name: Any) -> Regressor | str:
     """A regressor, category or column of the data by name."""
-    known = {regressor.name for regressor in design.regressors}
-    variables = {regressor.variable for regressor in design.regressors}
-    if isinstance(name, str) and name in rows.variables and name not in known | variables:
+    names = dict.fromkeys([regressor.variable for regressor in design.regressors])
+    known = {*names, *(regressor.name for regressor in design.regressors)}
+    if isinstance(name, str) and name in rows.variables and name not in known:
         return name
-    if name not in known | variables:
-        names = list(dict.fromkeys([*variables, *rows.variables]))
-        text = suggestion(str(name), names).replace("columns", "variables")
+    if name not in known:
+        every = list(dict.fromkeys([*names, *rows.variables]))
+        text = suggestion(str(name), every).replace("columns", "variables")
         raise SpecificationError(f"{name!r} is no variable of the model; {text}")
     return design.mover(name)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.moving_rows import MovingRows
+from nnecon.estimation.random_numbers import generator
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.shapley import MOST, exact, exact_weights, masks, sampled
 from nnecon.report import plots
@@ -77,13 +78,13 @@ def shapley(
     rng: int | np.random.Generator,
 ) -> ShapleyValues:
     """Shapley values as :meth:`PartialEffects.shapley` documents them."""
-    design, generator = probe.design, np.random.default_rng(rng)
+    design, random = probe.design, generator(rng)
     explained = design.moving_rows(rows)
     names = explained.variables
     _check(names, background, n_permutations, errors)
     chosen = np.arange(len(probe.weights))
     if len(chosen) > background:
-        chosen = np.sort(generator.choice(len(chosen), background, replace=False))
+        chosen = np.sort(random.choice(len(chosen), background, replace=False))
     shares = probe.weights[chosen] / probe.weights[chosen].sum()
     behind = design.moving_rows().take(chosen)
     index = design.exog_for(rows)[1]
@@ -94,7 +95,7 @@ def shapley(
         if errors:
             se = _errors(probe, explained, behind, shares, len(index))
     else:
-        found, se = sampled(worth, len(names), n_permutations, generator)
+        found, se = sampled(worth, len(names), n_permutations, random)
     return ShapleyValues(
         pd.DataFrame(found, index=index, columns=list(names)),
         pd.Series(probe.mean.values(explained.exog), index=index),

@@ -151,6 +151,7 @@ MISTAKES = {
     "at least 2 finite values of 'x1'": ("x1", {"grid": [1.0], "kind": "ale"}),
     "no observation has 'x1' between 0 and 1e-06": ("x1", {"grid": [0, 1e-6, 1], "kind": "ale"}),
     "'x9' is no regressor": ("x9", {}),
+    "rng='dice': give a whole number": ("x1", {"simultaneous": True, "rng": "dice"}),
 }
 
 

@@ -251,6 +251,17 @@ def test_a_classical_model_that_changes_sign_has_no_elasticity():
     assert "OLS predicts both signs" in str(found.summary())
 
 
+def test_a_constant_has_no_effects(curved_frame):
+    results = ne.NeuralRegression.from_formula("y ~ 1", curved_frame, hidden=()).fit()
+    for at in ("overall", "mean", "zero"):
+        found = results.get_margeff(at)
+        assert len(found.margeff) == len(found.baseline) == 0
+        assert found.margeff_cov.shape == (0, 0)
+    for ask in (results.variable_importance, results.shapley):
+        with pytest.raises(SpecificationError, match="the model has no variables"):
+            ask()
+
+
 def test_figures_and_words(bent):
     results, _ = bent
     for options in ({"method": "eydx"}, {"at": "mean"}, {"method": "dyex", "at": "median"}):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from nnecon.exceptions import DataError
-from nnecon.report.plots.style import GREY, NETWORK, dress, one_axes, styled
+from nnecon.report.plots.effects import whiskers
+from nnecon.report.plots.style import GREY, NETWORK, dress, label_rows, one_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,9 +73,7 @@ def plot_shapley(
         else:
             dots = ax.scatter(x, y, c=shade, cmap="Blues", vmin=0.0, vmax=1.0, **look)
     dress(ax, title, xlabel, "", grid="x")
-    ax.set_yticks(np.arange(count), [str(name) for name in shapley.columns])
-    ax.set_ylim(count - 0.45, -0.55)
-    ax.tick_params(axis="y", size=0)
+    label_rows(ax, shapley.columns)
     if dots is not None:
         bar = fig.colorbar(dots, ax=ax, ticks=[0.0, 1.0], aspect=30, pad=0.02)
         bar.ax.set_yticklabels(["smallest", "largest"], fontsize=8)
@@ -146,23 +145,11 @@ def plot_importance(
         raise DataError(f"the frame of importance lacks the columns {absent}; it needs {needed}")
     count = len(importance)
     fig, ax = one_axes(ax, fig, figsize or (7.2, 1.5 + 0.42 * count))
-    place = np.arange(count)
-    middle, low, high = (importance[name].to_numpy(dtype=float) for name in needed)
-    ax.barh(place, middle, height=0.55, color=NETWORK, alpha=0.35, zorder=2)
-    ax.errorbar(
-        middle,
-        place,
-        xerr=np.clip([middle - low, high - middle], 0, None),
-        fmt="o",
-        color=NETWORK,
-        markersize=4,
-        capsize=2.5,
-        elinewidth=1.2,
-        zorder=3,
-    )
+    place = np.arange(count, dtype=float)
+    frame = importance.rename(columns={"importance": "effect"})
+    ax.barh(place, frame["effect"], height=0.55, color=NETWORK, alpha=0.35, zorder=2)
+    whiskers(ax, frame, place, NETWORK, "o", NETWORK, "importance")
     ax.axvline(0, color=GREY, linewidth=0.9, zorder=1)
     dress(ax, title, f"{xlabel}, whiskers: {100 * level:.4g}% confidence", "", grid="x")
-    ax.set_yticks(place, [str(name) for name in importance.index])
-    ax.set_ylim(count - 0.45, -0.55)
-    ax.tick_params(axis="y", size=0)
+    label_rows(ax, importance.index)
     return fig

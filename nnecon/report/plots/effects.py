@@ -12,6 +12,7 @@ from nnecon.report.plots.style import (
     GREY,
     NETWORK,
     dress,
+    label_rows,
     legend,
     one_axes,
     same_length,
@@ -242,17 +243,15 @@ def plot_margins(
     place = np.arange(rows, dtype=float)
     ax.axvline(0, color=GREY, linewidth=0.9, zorder=1)
     shift = 0.0 if baseline is None else 0.14
-    _whiskers(ax, effects, place - shift, NETWORK, "o", NETWORK, "network")
+    whiskers(ax, effects, place - shift, NETWORK, "o", NETWORK, "network")
     if baseline is not None:
         matched = baseline.reindex(effects.index)
-        _whiskers(ax, matched, place + shift, BASELINE, "D", "white", baseline_name)
+        whiskers(ax, matched, place + shift, BASELINE, "D", "white", baseline_name)
     label = f"{with_units(xlabel, units)}, whiskers: {100 * level:.4g}% confidence"
     dress(ax, title, label, "", grid="x")
     for row in place[:-1]:
         ax.axhline(row + 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
-    ax.set_yticks(place, [str(label) for label in effects.index])
-    ax.set_ylim(rows - 0.45, -0.55)
-    ax.tick_params(axis="y", size=0)
+    label_rows(ax, effects.index)
     if baseline is not None:
         legend(fig, ax, below=own)
     return fig
@@ -261,7 +260,7 @@ def plot_margins(
 _COLUMNS = ["effect", "lower", "upper"]
 
 
-def _whiskers(
+def whiskers(
     ax: "Axes",
     frame: pd.DataFrame,
     place: np.ndarray,
@@ -270,6 +269,7 @@ def _whiskers(
     face: str,
     name: str,
 ) -> None:
+    """Draw effects as points, with whiskers where the limits differ."""
     effect, lower, upper = (frame[c].to_numpy(dtype=float) for c in _COLUMNS)
     bare = np.array_equal(lower, upper, equal_nan=True)
     ax.errorbar(

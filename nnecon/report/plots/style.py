@@ -7,7 +7,7 @@ survive a grey printer, every series also has its own line style or marker.
 import functools
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
@@ -116,6 +116,14 @@ def dress(
     ax.grid(True, axis=grid, color=GRID, linewidth=0.6, linestyle="-", alpha=1.0)
     ax.tick_params(which="major", size=3, width=0.7, color="#444444", labelsize=8.5)
     ax.tick_params(which="minor", size=0)
+
+
+def label_rows(ax: "Axes", names: Iterable[Any]) -> None:
+    """Name the rows of a horizontal chart, the first on top."""
+    labels = [str(name) for name in names]
+    ax.set_yticks(np.arange(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.45, -0.55)
+    ax.tick_params(axis="y", size=0)
 
 
 def with_units(label: str, units: str | None) -> str:
