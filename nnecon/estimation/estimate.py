@@ -97,6 +97,18 @@ def choose_solver(
     return SOLVERS[method]
 
 
+def solver_of(objective: Objective, method: str = "auto") -> Solver:
+    """Solver for an objective that was estimated before, to estimate it again on other weights."""
+    network = objective.network
+    return choose_solver(
+        method,
+        len(objective.target),
+        network.n_params,
+        smooth=objective.penalty.smooth,
+        shallow=isinstance(network, Dense) and len(network.hidden) == 1,
+    )
+
+
 def estimate(
     objective: Objective,
     chains: Sequence[Chain],

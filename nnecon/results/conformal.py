@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from nnecon.data.design import Design
-from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.estimate import Solver, solver_of
 from nnecon.estimation.execution import Execution
+from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import make_folds
 from nnecon.estimation.splitters import BlockedFolds
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.intervals.conformal import PlusBand, SeriesBand
-from nnecon.inference.intervals.leave_out import Sample, leave_out, plus_band, series_band
-from nnecon.nets import Dense
+from nnecon.inference.intervals.leave_out import Original, leave_out, plus_band, series_band
 from nnecon.results.path import CrossValidation
 
 FOLDS = 10
@@ -50,7 +50,7 @@ class Conformal:
 
     Parameters
     ----------
-    sample : Sample
+    original : Original
         The estimate.
     design : Design
         Its data, for groups and folds.
@@ -66,7 +66,7 @@ class Conformal:
         Whether the estimate comes from mini-batches, which are not repeated.
     """
 
-    sample: Sample
+    original: Original
     design: Design
     time_series: bool
     groups: np.ndarray | None
@@ -87,13 +87,15 @@ class Conformal:
         _check(method, given)
         if method == "enbpi":
             return self._series(rows, spread, given, execution)
-        scaled = bool(given.get("scaled", False))
+        scaled = given.get("scaled", False)
+        if not isinstance(scaled, bool):
+            raise SpecificationError(f"scaled={scaled!r}: give True or False.")
         found = self._partition(method, given)
         params = found.params
         if params is None:
             self._refuse_training(method)
-            params = leave_out(self.sample, found.part, self._solver, execution)
-        band = plus_band(self.sample, params, found.part, rows, spread, scaled, execution)
+            params = leave_out(self.original, found.part, self._solver, execution)
+        band = plus_band(self.original, params, found.part, rows, spread, scaled, execution)
         words = f"{method} conformal intervals: {found.words}"
         if scaled:
             words += ", residuals scaled by their estimated spread"
@@ -108,24 +110,16 @@ class Conformal:
                 "an index of dates or periods, or use method='cv+'."
             )
         self._refuse_training("enbpi")
-        draws = int(given.get("draws", DRAWS))
-        rng = np.random.default_rng(given.get("rng", 0))
+        draws = given.get("draws", DRAWS)
+        rng = generator(given.get("rng", 0))
         band = series_band(
-            self.sample, draws, given.get("block"), rng, rows, spread, self._solver, execution
+            self.original, draws, given.get("block"), rng, rows, spread, self._solver, execution
         )
         return band, f"EnbPI conformal intervals: {draws} block-bootstrap draws"
 
     @property
-    def _solver(self) -> Any:
-        objective = self.sample.objective
-        network = objective.network
-        return choose_solver(
-            "auto",
-            len(objective.target),
-            network.n_params,
-            smooth=objective.penalty.smooth,
-            shallow=isinstance(network, Dense) and len(network.hidden) == 1,
-        )
+    def _solver(self) -> Solver:
+        return solver_of(self.original.objective)
 
     def _refuse_training(self, method: str) -> None:
         if self.trained:
@@ -144,7 +138,7 @@ class Conformal:
                 "rows are left out together by one grouping, and the covariance has clusters in "
                 "two directions; name one with groups=."
             )
-        rng = np.random.default_rng(given.get("rng", 0))
+        rng = generator(given.get("rng", 0))
         if method == "split":
             return self._half(groups, rng)
         if method == "jackknife+":
@@ -156,7 +150,7 @@ class Conformal:
 
     @property
     def _n_obs(self) -> int:
-        return len(self.sample.weights)
+        return len(self.original.weights)
 
     def _half(self, groups: np.ndarray | None, rng: np.random.Generator) -> Partition:
         """Every second row of a random order is scored; of a series the later half."""

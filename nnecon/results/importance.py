@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.estimation.bootstrap import refit
-from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.estimate import solver_of
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.exceptions import SpecificationError
@@ -152,10 +152,6 @@ def _estimated(
             "mini-batch fits are not estimated again on folds; leave cv out to score the sample, "
             "or fit with method='auto'."
         )
-    smooth = not estimate.facts.get("L1_wt", 0.0)
-    shallow = isinstance(network, Dense) and len(network.hidden) == 1
-    size = len(objective.target), network.n_params
-    solver = choose_solver("auto", *size, smooth=smooth, shallow=shallow)
     starts = None
     if results.n_networks == 1 and model.has_network and np.isfinite(results.alpha):
         zero = np.where(network.neural, 0.0, params)
@@ -165,7 +161,7 @@ def _estimated(
         params,
         results.alpha,
         weights=estimate.weights * folds.train,
-        solver=solver,
+        solver=solver_of(objective),
         starts=starts,
     )
     return found.params

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.estimate import solver_of
 from nnecon.exceptions import NneconWarning, SpecificationError
 from nnecon.inference.hypotheses import HypothesisTest, does_not_apply
 from nnecon.inference.nested_models import (
@@ -190,15 +190,8 @@ class NestedModelTests(Results):
         n_starts = facts["n_starts"] if n_starts is None else n_starts
         if isinstance(n_starts, bool) or not isinstance(n_starts, int | np.integer) or n_starts < 1:
             raise SpecificationError(f"n_starts={n_starts!r}: give a whole number of at least 1.")
-        network, size = model.network, len(model.endog)
-        shallow = len(network.hidden) == 1
-        solver = choose_solver(
-            facts["method"],
-            size,
-            network.n_params,
-            smooth=self.estimate.objective.penalty.smooth,
-            shallow=shallow,
-        )
+        network = model.network
+        solver = solver_of(self.estimate.objective, facts["method"])
         robust, groups = error_structure(self.cov_spec)
         generator = np.random.default_rng(rng)
         starts = np.stack([network.init(generator) for _ in range(n_starts)])

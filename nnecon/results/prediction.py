@@ -1,13 +1,12 @@
 """Predictions with intervals, with the face of statsmodels' ``PredictionResults``."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from nnecon.exceptions import DataWarning, SpecificationError
+from nnecon.exceptions import DataWarning, SpecificationError, warn_user
 from nnecon.results.inference_table import check_level, half_width
 
 
@@ -132,22 +131,20 @@ class PredictionResults:
     def _warn_infinite(band: Band, alpha: float) -> None:
         # a rank of one is enough, whatever rounding makes of it
         if alpha < band.least_alpha * (1.0 - 1e-9):
-            warnings.warn(
+            warn_user(
                 f"alpha={alpha:g}: {1.0 / band.least_alpha - 1.0:.0f} residuals of rows left out "
                 f"cannot bound a new observation with probability {1.0 - alpha:g}, and the "
                 f"intervals are infinite; they are finite from alpha={band.least_alpha:.3g} on.",
                 DataWarning,
-                stacklevel=4,
             )
 
     @staticmethod
     def _warn_few(band: MeanBand, alpha: float) -> None:
         if alpha < band.least_alpha * (1.0 - 1e-9):
-            warnings.warn(
+            warn_user(
                 f"alpha={alpha:g}: {2.0 / band.least_alpha - 1.0:.0f} draws hold no quantile so "
                 f"far out; ask for at least {np.ceil(2.0 / alpha) - 1.0:.0f} draws.",
                 DataWarning,
-                stacklevel=4,
             )
 
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.effects import values_and_gradients
 from nnecon.inference.intervals.laplace import laplace_posterior, posterior_moments
-from nnecon.inference.intervals.leave_out import Sample
+from nnecon.inference.intervals.leave_out import Original
 from nnecon.inference.intervals.resampled import BootstrapBand, draw_noise
 from nnecon.results.base import Results
 from nnecon.results.conformal import Conformal
@@ -221,8 +221,10 @@ class Predictions(Results):
                 f"method={method!r} is no bootstrap interval; choose 'percentile' or 'basic'."
             )
         own = self.cov_type == "bootstrap" and not given
-        source = self if own else self.with_cov("bootstrap", **given)
-        drawn = source._draw(execution)
+        if own and execution.executor is None:
+            drawn = self._drawn
+        else:
+            drawn = (self if own else self.with_cov("bootstrap", **given))._draw(execution)
         scaling, weights = self.estimate.scaling, self.estimate.weights
         draws = scaling.restore(fitted_many(self._network, drawn.params, new.rows))
         mean = scaling.restore(fitted(self._network, self.solution.params, new.rows))
@@ -250,7 +252,7 @@ class Predictions(Results):
         estimate, scaling = self.estimate, self.estimate.scaling
         alone = self.n_networks == 1
         source = Conformal(
-            Sample(
+            Original(
                 estimate.objective,
                 self._network,
                 self.solution.params,

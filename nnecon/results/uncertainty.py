@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.estimation.estimate import choose_solver
+from nnecon.estimation.estimate import solver_of
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import SpecificationError
@@ -173,14 +173,7 @@ class Uncertainty(Estimated):
             leverage,
             self._influence @ self._projection.T,
         )
-        solver = choose_solver(
-            "auto",
-            len(leverage),
-            network.n_params,
-            smooth=objective.penalty.smooth,
-            shallow=isinstance(network, Dense) and len(network.hidden) == 1,
-        )
-        return bootstrap(sample, self.cov_spec.options, solver, execution)
+        return bootstrap(sample, self.cov_spec.options, solver_of(objective), execution)
 
     @cached_property
     def _influence(self) -> np.ndarray:

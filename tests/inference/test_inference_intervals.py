@@ -19,7 +19,7 @@ from nnecon.estimation.problem import Chain, Objective
 from nnecon.exceptions import ConvergenceError, SpecificationError
 from nnecon.inference.intervals.conformal import PlusBand, ranks
 from nnecon.inference.intervals.laplace import laplace_posterior, posterior_moments
-from nnecon.inference.intervals.leave_out import Sample, leave_out, plus_band, series_band
+from nnecon.inference.intervals.leave_out import Original, leave_out, plus_band, series_band
 from nnecon.inference.intervals.local_scale import estimate_scale
 from nnecon.inference.intervals.resampled import BootstrapBand, draw_noise
 from nnecon.nets import Dense, Ensemble
@@ -37,7 +37,7 @@ def linear(n=40, seed=0):
     problem = Objective(network, x, y, Ridge(np.zeros(3)))
     params = np.asarray(sm.WLS(y, x, weights=weights).fit().params)
     new = np.array([[1.0, 0.0, 0.0], [1.0, 2.0, -1.0], [1.0, -3.0, 0.5]])
-    return Sample(problem, network, params, np.inf, weights), new, np.array([1.0, 0.5, 2.0])
+    return Original(problem, network, params, np.inf, weights), new, np.array([1.0, 0.5, 2.0])
 
 
 def bent(alpha=0.01, n=80, seed=0, hidden=(2,)):
@@ -52,7 +52,7 @@ def bent(alpha=0.01, n=80, seed=0, hidden=(2,)):
     starts = [network.init(np.random.default_rng(at)) for at in range(4)]
     found = solve(problem, [Chain.single(weights, start, alpha) for start in starts], LM)
     best = min(found, key=lambda one: one.objective)
-    return Sample(problem, network, best.params, alpha, weights)
+    return Original(problem, network, best.params, alpha, weights)
 
 
 def order(values, rank):
@@ -153,7 +153,9 @@ def test_estimates_that_are_no_numbers_are_refused():
     )
     with pytest.raises(ConvergenceError, match="not finite"):
         leave_out(
-            Sample(broken, sample.network, sample.params, np.inf, sample.weights), np.arange(40), LM
+            Original(broken, sample.network, sample.params, np.inf, sample.weights),
+            np.arange(40),
+            LM,
         )
 
 
@@ -214,7 +216,7 @@ def test_intervals_of_a_heteroskedastic_design_are_wide_where_the_spread_is():
     y = x[:, 1] + np.exp(1.5 * x[:, 1]) * g.standard_normal(400)
     network = Dense(2, 0, (), "tanh")
     params = np.asarray(sm.OLS(y, x).fit().params)
-    sample = Sample(
+    sample = Original(
         Objective(network, x, y, Ridge(np.zeros(2))), network, params, np.inf, np.ones(400)
     )
     part = np.arange(400) % 10

@@ -25,12 +25,13 @@ def new_rows():
     return helpers.cross_section(7, seed=9)
 
 
-@pytest.mark.parametrize("case", FORMULAS)
-@pytest.mark.parametrize("network", [{"hidden": ()}, {"hidden": (2,)}])
-def test_the_posterior_of_the_classical_model_is_statsmodels(case, network):
+@pytest.mark.parametrize(
+    ("case", "hidden"), [("longley", ()), ("fair", ()), ("macro", ()), ("fair", (2,))]
+)
+def test_the_posterior_of_the_classical_model_is_statsmodels(case, hidden):
     formula, load, weights = FORMULAS[case]
     frame = load()
-    ours = ne.NeuralRegression.from_formula(formula, frame, weights=weights, **network)
+    ours = ne.NeuralRegression.from_formula(formula, frame, weights=weights, hidden=hidden)
     theirs = smf.ols(formula, frame)
     if weights is not None:
         theirs = smf.wls(formula, frame, weights=frame[weights])
@@ -204,6 +205,8 @@ def test_options_that_do_not_belong_are_refused(curved_results):
         ask("conformal", method="jackknife")
     with pytest.raises(SpecificationError, match="cv is no option of method='split'"):
         ask("conformal", method="split", cv=3)
+    with pytest.raises(SpecificationError, match="scaled='yes'"):
+        ask("conformal", method="split", scaled="yes")
     with pytest.raises(SpecificationError, match="not dated"):
         ask("conformal", method="enbpi")
     with pytest.raises(SpecificationError, match="too few to split"):
@@ -294,6 +297,8 @@ def test_series_have_their_own_method(series):
         series.model.endog < frame["obs_ci_upper"]
     )
     assert 0.85 < inside.mean() < 0.97
+    with pytest.raises(SpecificationError, match="draws"):
+        series.get_prediction(interval="conformal", draws=0)
     blocks = series.get_prediction(interval="conformal", method="cv+")
     assert "10 blocks in time order" in blocks.note
     half = series.get_prediction(interval="conformal", method="split")

@@ -19,7 +19,7 @@ BATCH = 2**24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class Original:
     """The estimate whose procedure is repeated.
 
     Parameters
@@ -49,13 +49,13 @@ class Sample:
 
 
 def leave_out(
-    sample: Sample, part: np.ndarray, solver: Solver, execution: Execution = LOCAL
+    original: Original, part: np.ndarray, solver: Solver, execution: Execution = LOCAL
 ) -> np.ndarray:
     """Estimates that leave out one part of the rows each, shape (s, k).
 
     Parameters
     ----------
-    sample : Sample
+    original : Original
         The estimate.
     part : ndarray of int of shape (n,)
         Number of the part that a row belongs to; -1 for rows that are never left out.
@@ -72,12 +72,12 @@ def leave_out(
     found = []
     for first in range(0, count, step):
         numbers = np.arange(first, min(first + step, count))
-        weights = sample.weights * (part != numbers[:, None])
+        weights = original.weights * (part != numbers[:, None])
         found.append(
             refit(
-                sample.objective,
-                sample.params,
-                sample.alpha,
+                original.objective,
+                original.params,
+                original.alpha,
                 weights=weights,
                 solver=solver,
                 execution=execution,
@@ -97,7 +97,7 @@ def _finite(params: np.ndarray) -> np.ndarray:
 
 
 def plus_band(
-    sample: Sample,
+    original: Original,
     params: np.ndarray,
     part: np.ndarray,
     rows: np.ndarray,
@@ -109,7 +109,7 @@ def plus_band(
 
     Parameters
     ----------
-    sample, part
+    original, part
         As in :func:`leave_out`.
     params : ndarray of shape (s, k)
         What it returns.
@@ -118,29 +118,29 @@ def plus_band(
     scaled : bool
         Whether the spread is estimated besides.
     """
-    inputs, target = sample.objective.inputs, sample.objective.target
+    inputs, target = original.objective.inputs, original.objective.target
     scored = np.flatnonzero(part >= 0)
     own = part[scored]
-    local, width = None, sample.spread[scored]
+    local, width = None, original.spread[scored]
     if scaled:
         # each estimate of the spread sees the rows that the estimate of the mean sees
-        residuals = target - fitted_many(sample.network, params, inputs)
+        residuals = target - fitted_many(original.network, params, inputs)
         used = part != np.arange(len(params))[:, None]
-        local = estimate_scale(inputs, residuals / sample.spread, used, execution)
+        local = estimate_scale(inputs, residuals / original.spread, used, execution)
         residual = residuals[own, scored]
         width = width * local.at(inputs)[own, scored]
     else:
         residual = np.empty(len(scored))
         step = max(1, BATCH // len(inputs))
         for first in range(0, len(params), step):
-            values = fitted_many(sample.network, params[first : first + step], inputs)
+            values = fitted_many(original.network, params[first : first + step], inputs)
             at = np.flatnonzero((own >= first) & (own < first + step))
             residual[at] = target[scored[at]] - values[own[at] - first, scored[at]]
-    return PlusBand(sample.network, params, own, np.abs(residual) / width, rows, spread, local)
+    return PlusBand(original.network, params, own, np.abs(residual) / width, rows, spread, local)
 
 
 def series_band(
-    sample: Sample,
+    original: Original,
     draws: int,
     block: float | None,
     rng: np.random.Generator,
@@ -153,7 +153,7 @@ def series_band(
 
     Parameters
     ----------
-    sample : Sample
+    original : Original
         The estimate; rows in time order.
     draws : int
         Number of draws.
@@ -164,7 +164,7 @@ def series_band(
     rows, spread
         As in :func:`plus_band`.
     """
-    n = len(sample.weights)
+    n = len(original.weights)
     weights = draw_weights("block", n, draws, rng, block=block)
     out = weights == 0.0
     often = out.sum(axis=0)
@@ -174,22 +174,22 @@ def series_band(
             "residual from a draw without them; give more draws, or shorter blocks."
         )
     found = refit(
-        sample.objective,
-        sample.params,
-        sample.alpha,
-        weights=weights * sample.weights,
+        original.objective,
+        original.params,
+        original.alpha,
+        weights=weights * original.weights,
         solver=solver,
         execution=execution,
     )
     params = _finite(found.params)
     share = out / often
-    values = fitted_many(sample.network, params, sample.objective.inputs)
-    residual = sample.objective.target - (share * values).sum(axis=0)
+    values = fitted_many(original.network, params, original.objective.inputs)
+    residual = original.objective.target - (share * values).sum(axis=0)
     return SeriesBand(
-        sample.network,
+        original.network,
         params,
         share.mean(axis=1),
-        np.abs(residual) / sample.spread,
+        np.abs(residual) / original.spread,
         rows,
         spread,
     )

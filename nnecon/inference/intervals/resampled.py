@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnecon.inference.bootstrap import bootstrap_interval
+
 BLOCK = 2**22
 """Numbers held at once."""
 
@@ -48,8 +50,8 @@ class BootstrapBand:
 
     def mean_bounds(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         """Bounds (m,) for the mean."""
-        lower, upper = np.quantile(self._moves(slice(None)), [alpha / 2.0, 1.0 - alpha / 2.0], 0)
-        return self.estimate + lower, self.estimate + upper
+        method = "basic" if self.basic else "percentile"
+        return bootstrap_interval(self.estimate, self.draws, alpha, method)
 
     def bounds(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         """Bounds (m,) for a new observation."""
