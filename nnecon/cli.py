@@ -3,11 +3,16 @@
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnecon.commands.forecasting import add_commands
+from nnecon.commands.forecasting import (
+    MACRO_TARGETS,
+    add_commands,
+    read_series,
+    report_chapters,
+)
 from nnecon.data.datasets import MACRO_LABELS, load_macro
 from nnecon.data.files import DATE_NAMES, read_table
 from nnecon.exceptions import NneconError, SpecificationError
@@ -15,6 +20,7 @@ from nnecon.inference.covariance_kinds import KINDS
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.settings import RULES
 from nnecon.nets.activations import ACTIVATIONS
+from nnecon.report.html import Chapter
 from nnecon.results.regression import NeuralRegressionResults
 from nnecon.version import __version__
 
@@ -58,6 +64,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder to write to (default: nnecon-report)",
     )
     report.add_argument("--title", help="title of the page")
+    report.add_argument(
+        "--target",
+        metavar="Y",
+        action="append",
+        help="column to forecast in further chapters: fan charts, a comparison with VAR, AR and "
+        "the random walk on past dates, responses to a shock; may be given several times "
+        "(default: growth, infl and tbilrate of the macro data)",
+    )
     fit = commands.add_parser(
         "fit",
         help="fit a neural regression and print its summary",
@@ -264,12 +278,24 @@ def _fit(arguments: argparse.Namespace) -> None:
         print(f"\nSaved to {arguments.save}")
 
 
+def _forecasts(arguments: argparse.Namespace, labels: Mapping[str, str]) -> list[Chapter]:
+    """Chapters on forecasts where they are asked for, and by default for the macro data."""
+    given = arguments.data is None and arguments.formula is None
+    targets = arguments.target or (list(MACRO_TARGETS) if given else [])
+    if not targets:
+        return []
+    arguments.target, arguments.predictor = targets, []
+    frame, targets, own = read_series(arguments)
+    return report_chapters(frame, targets, {**own, **labels})
+
+
 def _report(arguments: argparse.Namespace) -> None:
     # before the estimation: a folder that cannot be written to is found at once
     arguments.out.mkdir(parents=True, exist_ok=True)
     results, about = _estimate(arguments)
     title = arguments.title or about.pop("title")
-    written = results.report(arguments.out, **{**about, "title": title}, progress=True)
+    more = _forecasts(arguments, about["labels"])
+    written = results.report(arguments.out, **{**about, "title": title}, progress=True, more=more)
     results.save(arguments.out / "results.nnecon")
     print(results.summary())
     kinds = {"tables": "*.tex", "figures": "*.pdf"}

@@ -16,8 +16,10 @@ from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import is_time_index
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.forecasters import LSTMForecaster, NeuralAR
+from nnecon.report.html import Chapter
 from nnecon.report.plots import save_pdf
 from nnecon.results.backtest import Backtest
+from nnecon.results.forecast_chapters import forecast_chapters
 
 MACRO_TARGETS = ("growth", "infl", "tbilrate")
 
@@ -34,6 +36,11 @@ BASELINES: dict[str, Callable[[], baselines.Baseline]] = {
 }
 
 MODELS = "neural-ar,var,ar,random-walk"
+
+REPORT = {"starts": 2, "alphas": 8, "origins": 40, "refit": 4, "reselect": 20}
+"""Quick settings of the report's chapters."""
+
+REPORT_BASELINES = ("var", "ar", "random-walk")
 
 Commands = Any
 """What ``ArgumentParser.add_subparsers`` returns."""
@@ -169,7 +176,7 @@ def _add_common_arguments(parser: argparse.ArgumentParser, out: Path) -> None:
 def run_forecast(arguments: argparse.Namespace) -> None:
     """Fit a forecaster, print and write its forecasts."""
     arguments.out.mkdir(parents=True, exist_ok=True)
-    frame, targets, _ = _read(arguments)
+    frame, targets, labels = read_series(arguments)
     family = NETWORKS[arguments.model]
     model = family.from_formula(_formula(targets, arguments.predictor), frame)
     results = model.fit(n_starts=arguments.starts, rng=arguments.rng, progress=True)
@@ -179,13 +186,17 @@ def run_forecast(arguments: argparse.Namespace) -> None:
     table.to_csv(arguments.out / "forecasts.csv", index=False)
     print(f"\nForecasts with {arguments.level:.0%} intervals ({outlook.method})\n")
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    (arguments.out / "figures").mkdir(exist_ok=True)
+    fan = results.plot_forecast(arguments.steps, labels=labels)
+    save_pdf(fan, arguments.out / "figures" / "fan.pdf")
     print(f"\nForecasts: {arguments.out / 'forecasts.csv'}")
+    print(f"Fan chart: {arguments.out / 'figures' / 'fan.pdf'}")
 
 
 def run_backtest(arguments: argparse.Namespace) -> None:
     """Run a backtest, print its summary and write tables and charts."""
     arguments.out.mkdir(parents=True, exist_ok=True)
-    frame, targets, labels = _read(arguments)
+    frame, targets, labels = read_series(arguments)
     models = named_models(arguments, frame, targets)
     found = backtest(
         models,
@@ -203,6 +214,35 @@ def run_backtest(arguments: argparse.Namespace) -> None:
     )
     print(found.summary())
     _write(found, arguments.out, labels)
+
+
+def report_chapters(
+    frame: pd.DataFrame, targets: list[str], labels: dict[str, str], progress: bool = True
+) -> list[Chapter]:
+    """Chapters of ``nnecon report`` on forecasts, at settings that take seconds."""
+    model = NeuralAR.from_formula(_formula(targets, []), frame)
+    options: dict[str, Any] = {"n_starts": REPORT["starts"], "alphas": REPORT["alphas"]}
+    results = model.fit(progress=progress, **options)
+    rows = len(frame) - REPORT["origins"]
+    models: dict[str, Any] = {"neural-ar": (model, options)}
+    models |= {name: BASELINES[name]() for name in REPORT_BASELINES}
+    found = backtest(
+        models,
+        frame,
+        targets=targets,
+        horizon=4,
+        initial=max(rows, len(frame) // 2),
+        refit=REPORT["refit"],
+        reselect=REPORT["reselect"],
+        progress=progress,
+    )
+    settings = (
+        f"To take seconds, these are quick settings: {REPORT['starts']} starts, {REPORT['alphas']} "
+        f"penalties, estimation at every {REPORT['refit']}th date, penalties and lags chosen at "
+        f"every {REPORT['reselect']}th. For all that the data hold run `nnecon backtest` with "
+        "earlier dates (`--initial`)."
+    )
+    return forecast_chapters(results, found, results.girf(targets[-1]), labels, settings)
 
 
 def named_models(
@@ -227,7 +267,7 @@ def named_models(
     return models
 
 
-def _read(arguments: argparse.Namespace) -> tuple[pd.DataFrame, list[str], dict[str, str]]:
+def read_series(arguments: argparse.Namespace) -> tuple[pd.DataFrame, list[str], dict[str, str]]:
     """The data, the targets, and what they are."""
     if arguments.data is None:
         frame, labels = load_macro(), dict(MACRO_LABELS)

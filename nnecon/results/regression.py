@@ -1,6 +1,6 @@
 """Results of a neural regression: its summary, charts, report, and tables of other packages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from nnecon.exceptions import SpecificationError
 from nnecon.inference.diagnostics import residual_statistics
 from nnecon.report import plots, tables
 from nnecon.report.formats import coefficient_cells, format_number, format_pvalue
-from nnecon.report.html import write_report
+from nnecon.report.html import Chapter, write_report
 from nnecon.results.chapters import regression_chapters
 from nnecon.results.diagnostics import Diagnostics
 from nnecon.results.nested_tests import NestedModelTests
@@ -302,6 +302,7 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
         labels: Mapping[str, str] | None = None,
         code: str = "",
         progress: bool = False,
+        more: Sequence[Chapter] = (),
     ) -> list[Path]:
         """Write a report: one HTML page, LaTeX tables and PDF charts.
 
@@ -318,16 +319,19 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
             Program that made the fit, to print in the last chapter.
         progress : bool
             Show a progress bar.
+        more : sequence of Chapter
+            Other chapters, placed before the last.
 
         Returns
         -------
         list of Path
             Files written, the page first.
         """
+        chapters = regression_chapters(self, labels, code, progress)
         return write_report(
             title or f"Neural regression of {self.model.endog_names}",
             self.model.formula or f"{len(self.model.exog_names)} regressors",
-            regression_chapters(self, labels, code, progress),
+            [*chapters[:-1], *more, chapters[-1]],
             out,
             footer=f"Made with nnecon {__version__} on {date.today():%d %B %Y}.",
         )
