@@ -106,3 +106,37 @@ def test_help_reads_well(command, capsys):
         main([command, "--help"])
     assert stopped.value.code == 0
     assert all(len(line) <= 100 for line in capsys.readouterr().out.splitlines())
+
+
+def test_report_has_chapters_on_forecasts(csv, tmp_path):
+    """Asked for by --target; the table holds what the backtest at the stated settings gives."""
+    out = tmp_path / "report"
+    options = ["--formula", "growth ~ lag(growth, 1)", "--hidden", "", "--target", "infl"]
+    assert main(["report", str(csv), *options, "--out", str(out)]) == 0
+    page = (out / "index.html").read_text()
+    for title in ("Forecasts", "Would it have forecast better?", "Responses to a shock"):
+        assert f"{title}</h2>" in page
+    assert "quick settings: 2 starts, 8 penalties" in page
+    assert page.index("Responses to a shock") < page.rindex("Summary and program")
+    names = {path.name for path in out.rglob("*.*")}
+    assert {"fan.pdf", "gains.pdf", "responses.pdf", "backtest.tex", "forecasts.tex"} <= names
+    table = (out / "tables" / "backtest.tex").read_text()
+    frame = ne.read_table(csv)
+    expected = ne.backtest(
+        {"var": baselines.var("bic", maxlags=8), "random-walk": baselines.random_walk()},
+        frame,
+        targets="infl",
+        horizon=4,
+        initial=len(frame) - 40,
+        refit=4,
+        reselect=20,
+    )
+    for ratio in expected.relative().frame["random-walk"]:
+        assert f"{ratio:.3f}" in table
+
+
+def test_report_without_targets_has_no_forecasts(csv, tmp_path):
+    out = tmp_path / "report"
+    options = ["--formula", "growth ~ lag(growth, 1)", "--hidden", "", "--out", str(out)]
+    assert main(["report", str(csv), *options]) == 0
+    assert "Forecasts</h2>" not in (out / "index.html").read_text()

@@ -90,7 +90,7 @@ def _accuracy(backtest: Backtest, labels: Mapping[str, str], settings: str) -> C
     relative = backtest.relative()
     first, last = backtest.cutoffs[0], backtest.cutoffs[-1]
     height = 1.2 + 2.0 * len(backtest.variables)
-    shown = {"labels": labels, "title": ""}
+    shown: dict[str, Any] = {"labels": labels, "title": ""}
     return Chapter(
         "Would it have forecast better?",
         f"Each model forecasts from {len(backtest.cutoffs)} past dates, {first} to {last}, knowing "

@@ -66,7 +66,7 @@ def plot_forecasts(
         Models in the order in which they take colours and line styles, so that charts of one
         backtest agree; by default as they come.
     title : str, optional
-        Title of the chart.
+        Title of the chart; an empty one leaves it out.
     figsize : tuple, optional
         Inches; by default the height grows with the number of panels.
     fig : Figure, optional
@@ -100,7 +100,7 @@ def plot_forecasts(
         dress(ax, None, "", (labels or {}).get(name, name))
         _dated(ax, frame.index)
     ahead = "one period" if horizon == 1 else f"{horizon} periods"
-    _finish(fig, axes, title or f"Forecasts {ahead} ahead and outcomes")
+    _finish(fig, axes, f"Forecasts {ahead} ahead and outcomes" if title is None else title)
     return fig
 
 
@@ -165,7 +165,7 @@ def plot_loss_differences(
     ahead = f"h={horizon}"
     what = LOSSES[measure]
     default = f"Gain on {reference}, cumulative {what}, {ahead} (rising: better)"
-    _finish(fig, axes, title or default)
+    _finish(fig, axes, default if title is None else title)
     return fig
 
 
@@ -234,7 +234,8 @@ def plot_relative_accuracy(
         if len(ahead) <= 12:
             ax.set_xticks(ahead)
         ax.margins(x=0.08)
-    _finish(fig, axes, title or f"{measure} relative to {reference} (below 1: better)")
+    default = f"{measure} relative to {reference} (below 1: better)"
+    _finish(fig, axes, default if title is None else title)
     return fig
 
 
@@ -262,7 +263,8 @@ def _dated(ax: "Axes", index: pd.Index) -> None:
 
 def _finish(fig: "Figure", axes: list[Any], title: str) -> None:
     """Title, and one legend below for all panels."""
-    fig.suptitle(title, x=0.01, ha="left")
+    if title:
+        fig.suptitle(title, x=0.01, ha="left")
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):

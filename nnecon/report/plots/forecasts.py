@@ -10,6 +10,7 @@ from nnecon.report.plots.style import (
     BASELINE,
     DATA,
     GREY,
+    NARROW,
     NETWORK,
     dress,
     format_dates,
@@ -18,6 +19,7 @@ from nnecon.report.plots.style import (
     same_length,
     styled,
     time_axis,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -163,9 +165,10 @@ def plot_responses(
     """
     same_length(mean=mean, lower=lower, upper=upper, reference=reference)
     count = len(names)
-    columns = min(count, 3)
+    wide = (2.6 * min(count, 3) + 0.6, 2.5 * -(-count // 3) + 0.7)
+    fig = new_figure(fig, figsize or wide)
+    columns = 1 if width_of(fig) < NARROW else min(count, 3)
     lines = -(-count // columns)
-    fig = new_figure(fig, figsize or (2.6 * columns + 0.6, 2.5 * lines + 0.7))
     axes: list[Any] = list(np.ravel(fig.subplots(lines, columns, squeeze=False)))
     steps = np.arange(len(mean))
     for j, (ax, name) in enumerate(zip(axes, names, strict=False)):
