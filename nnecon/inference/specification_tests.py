@@ -131,12 +131,16 @@ def residual_diagnostics(
     return (*first, *tests, *last)
 
 
+USE_HAC = "Use HAC standard errors, or add lags."
+USE_ROBUST = "Use robust standard errors (HC1, HC3)."
 NO_AUTOCORRELATION = "The residuals are not autocorrelated"
 NO_ARCH = "The residuals' variance does not depend on past residuals"
 EQUAL_VARIANCE = "The residuals' variance does not depend on the regressors"
 
 
-def ljung_box(resid: np.ndarray, lags: int, autoregressive: int = 0) -> HypothesisTest:
+def ljung_box(
+    resid: np.ndarray, lags: int, autoregressive: int = 0, *, advice: str = USE_HAC
+) -> HypothesisTest:
     """Test for autocorrelation by squared autocorrelations (Ljung and Box, 1978).
 
     Parameters
@@ -148,6 +152,8 @@ def ljung_box(resid: np.ndarray, lags: int, autoregressive: int = 0) -> Hypothes
     autoregressive : int
         Lags of the dependent variable among the regressors; the degrees of freedom are ``lags``
         less these.
+    advice : str
+        What a rejection means for the reader.
 
     Returns
     -------
@@ -165,12 +171,17 @@ def ljung_box(resid: np.ndarray, lags: int, autoregressive: int = 0) -> Hypothes
         return does_not_apply(name, null, why)
     table = diagnostic.acorr_ljungbox(resid, lags=[lags], model_df=autoregressive)
     statistic, pvalue = float(table["lb_stat"].iloc[0]), float(table["lb_pvalue"].iloc[0])
-    sentence = verdict(null, pvalue, "Use HAC standard errors, or add lags.")
+    sentence = verdict(null, pvalue, advice)
     return HypothesisTest(null, statistic, pvalue, sentence, chi_squared(df), (float(df),), name)
 
 
 def breusch_godfrey(
-    resid: np.ndarray, gradient: np.ndarray, lags: int, form: str = "F"
+    resid: np.ndarray,
+    gradient: np.ndarray,
+    lags: int,
+    form: str = "F",
+    *,
+    advice: str = USE_HAC,
 ) -> HypothesisTest:
     """Test for autocorrelation, valid with lags of the dependent variable among the regressors.
 
@@ -187,6 +198,8 @@ def breusch_godfrey(
         Lags of the residuals.
     form : {"F", "chi2"}
         The F form keeps its size when the gradient has many directions; ``"chi2"`` is n R-squared.
+    advice : str
+        What a rejection means for the reader.
 
     Returns
     -------
@@ -208,12 +221,11 @@ def breusch_godfrey(
     # with store=True releases before and after 0.15 return the same five values
     found = diagnostic.acorr_breusch_godfrey(linear, nlags=lags, store=True)
     lm, lm_pvalue, f_value, f_pvalue = (float(value) for value in found[:4])
-    addition = "Use HAC standard errors, or add lags."
     if form == "F":
-        sentence, words = verdict(null, f_pvalue, addition), f_distribution(lags, left)
+        sentence, words = verdict(null, f_pvalue, advice), f_distribution(lags, left)
         df: tuple[float, ...] = (float(lags), float(left))
         return HypothesisTest(null, f_value, f_pvalue, sentence, words, df, name)
-    sentence, words = verdict(null, lm_pvalue, addition), chi_squared(lags)
+    sentence, words = verdict(null, lm_pvalue, advice), chi_squared(lags)
     return HypothesisTest(null, lm, lm_pvalue, sentence, words, (float(lags),), name)
 
 
@@ -268,7 +280,9 @@ def jarque_bera(resid: np.ndarray) -> HypothesisTest:
     )
 
 
-def breusch_pagan(resid: np.ndarray, exog: np.ndarray) -> HypothesisTest:
+def breusch_pagan(
+    resid: np.ndarray, exog: np.ndarray, *, advice: str = USE_ROBUST
+) -> HypothesisTest:
     """Test whether the variance depends on the regressors, linearly.
 
     Breusch and Pagan's (1979) test in Koenker's (1981) form, which does not need normal errors.
@@ -279,16 +293,24 @@ def breusch_pagan(resid: np.ndarray, exog: np.ndarray) -> HypothesisTest:
         Residuals.
     exog : ndarray of shape (n, p)
         Regressors, with or without a constant.
+    advice : str
+        What a rejection means for the reader.
 
     Returns
     -------
     HypothesisTest
     """
     name = "Breusch-Pagan"
-    return _variance(name, f"{EQUAL_VARIANCE}, linearly", resid, exog, _linear_terms)
+    return _variance(name, f"{EQUAL_VARIANCE}, linearly", resid, exog, _linear_terms, advice)
 
 
-def white(resid: np.ndarray, exog: np.ndarray, fitted: np.ndarray | None = None) -> HypothesisTest:
+def white(
+    resid: np.ndarray,
+    exog: np.ndarray,
+    fitted: np.ndarray | None = None,
+    *,
+    advice: str = USE_ROBUST,
+) -> HypothesisTest:
     """Test whether the variance depends on the regressors, their squares and products.
 
     White's (1980) test. Where the terms would take over a third of the degrees of freedom, the
@@ -302,6 +324,8 @@ def white(resid: np.ndarray, exog: np.ndarray, fitted: np.ndarray | None = None)
         Regressors, with or without a constant.
     fitted : ndarray of shape (n,), optional
         Fitted values.
+    advice : str
+        What a rejection means for the reader.
 
     Returns
     -------
@@ -312,7 +336,7 @@ def white(resid: np.ndarray, exog: np.ndarray, fitted: np.ndarray | None = None)
     directions = standardised_directions(as_matrix(exog, "exog", size)).shape[1]
     count = directions * (directions + 3) // 2
     if count <= (size - 1) // SHARE:
-        return _variance("White", null, resid, exog, _quadratic_terms)
+        return _variance("White", null, resid, exog, _quadratic_terms, advice)
     if fitted is None:
         why = (
             f"{count} regressors, squares and products are too many for {size} rows; give fitted "
@@ -320,7 +344,7 @@ def white(resid: np.ndarray, exog: np.ndarray, fitted: np.ndarray | None = None)
         )
         return does_not_apply("White", null, why)
     null = "The residuals' variance does not depend on the fitted values and their squares"
-    return _variance("White (special form)", null, resid, fitted, _quadratic_terms)
+    return _variance("White (special form)", null, resid, fitted, _quadratic_terms, advice)
 
 
 def _linear_terms(exog: np.ndarray) -> np.ndarray:
@@ -332,7 +356,7 @@ def _quadratic_terms(exog: np.ndarray) -> np.ndarray:
     return standardised_directions(np.column_stack([directions, polynomial_terms(directions, 2)]))
 
 
-def _variance(name, null, resid, exog, terms_of) -> HypothesisTest:
+def _variance(name, null, resid, exog, terms_of, advice) -> HypothesisTest:
     """Koenker's regression of squared residuals, by statsmodels, on identified terms."""
     resid, why = _usable(resid)
     if not why and np.ptp(resid**2) <= 1e-12 * float((resid**2).max()):
@@ -352,7 +376,7 @@ def _variance(name, null, resid, exog, terms_of) -> HypothesisTest:
     design = np.column_stack([np.ones(len(resid)), terms])
     found = diagnostic.het_breuschpagan(resid / resid.std(), design)
     statistic, pvalue = float(found[0]), float(found[1])
-    sentence = verdict(null, pvalue, "Use robust standard errors (HC1, HC3).")
+    sentence = verdict(null, pvalue, advice)
     return HypothesisTest(null, statistic, pvalue, sentence, chi_squared(df), (float(df),), name)
 
 

@@ -15,6 +15,9 @@ from nnecon.report import plots
 from nnecon.results.error_structure import error_structure
 from nnecon.results.residual_tests import ResidualTests, check_method, check_on
 
+LARGE = 5000
+"""Rows from which on robust tests take asymptotic p-values; the bootstrap's equal them there."""
+
 NONLINEARITY: dict[str, tuple[str, Callable[..., HypothesisTest]]] = {
     "terasvirta": ("Terasvirta-Lin-Granger", nonlinearity.terasvirta_test),
     "white": ("Lee-White-Granger", nonlinearity.white_test),
@@ -45,8 +48,9 @@ class Diagnostics(ResidualTests):
         form : {"F", "chi2"}
             Form of the statistic.
         robust : bool, optional
-            Robust to unequal variances, with p-values from a wild bootstrap; by default unless
-            ``cov_type`` is ``"nonrobust"``. With clustered errors the bootstrap draws by cluster.
+            Robust to unequal variances, with p-values from a wild bootstrap (from 5,000 rows on
+            asymptotic ones); by default unless ``cov_type`` is ``"nonrobust"``. With clustered
+            errors the bootstrap draws by cluster.
         on : {"baseline", "network"}
             ``"baseline"`` asks whether the mean is linear, ``"network"`` whether the network leaves
             nonlinearity in its residuals (Medeiros, Terasvirta and Rech, 2006).
@@ -112,6 +116,8 @@ class Diagnostics(ResidualTests):
         robust = supposed if robust is None else robust
         if robust and groups is not None:
             options = {"groups": groups, **options}
+        elif robust and self.nobs >= LARGE:
+            options = {"reps": 0, **options}
         y = self.model.endog
         if on == "network":
             tested = self._tested(on)

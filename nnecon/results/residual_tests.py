@@ -15,6 +15,7 @@ from nnecon.inference.effects import values_and_gradients
 from nnecon.inference.hypotheses import HypothesisTest, does_not_apply
 from nnecon.inference.specification_tests import CROSS_SECTION
 from nnecon.results.base import Results
+from nnecon.results.error_structure import error_structure
 
 ON = ("network", "baseline")
 LAGS = 10
@@ -64,9 +65,13 @@ class ResidualTests(Results):
             return _needs_time(names[method], null, "autocorrelation")
         tested, lags = self._tested(on), self._lags(lags)
         if method == "ljungbox":
-            found = specification_tests.ljung_box(tested.resid, lags, self._autoregressive)
+            found = specification_tests.ljung_box(
+                tested.resid, lags, self._autoregressive, advice=self._advice(True)
+            )
         else:
-            found = specification_tests.breusch_godfrey(tested.resid, tested.gradient, lags)
+            found = specification_tests.breusch_godfrey(
+                tested.resid, tested.gradient, lags, advice=self._advice(True)
+            )
         return self._with_gaps(found)
 
     def test_normality(self, method: str = "jarquebera", *, on: str = "network") -> HypothesisTest:
@@ -112,8 +117,12 @@ class ResidualTests(Results):
         if method == "arch":
             return self._with_gaps(specification_tests.arch_lm(tested.resid, self._lags(lags)))
         if method == "white":
-            return specification_tests.white(tested.resid, self.model.exog, tested.fitted)
-        return specification_tests.breusch_pagan(tested.resid, self.model.exog)
+            return specification_tests.white(
+                tested.resid, self.model.exog, tested.fitted, advice=self._advice(False)
+            )
+        return specification_tests.breusch_pagan(
+            tested.resid, self.model.exog, advice=self._advice(False)
+        )
 
     def test_stability(
         self,
@@ -198,6 +207,17 @@ class ResidualTests(Results):
         if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or lags < 1:
             raise SpecificationError(f"lags={lags!r} must be a whole number of at least one.")
         return int(lags)
+
+    def _advice(self, in_time: bool) -> str:
+        """What a rejection means, given the covariance of this estimate."""
+        kind = self.cov_spec.kind
+        if in_time and kind == "HAC":
+            return "The HAC standard errors allow for it; more lags may predict better."
+        if in_time:
+            return specification_tests.USE_HAC
+        if error_structure(self.cov_spec)[0]:
+            return f"The {kind} standard errors allow for it."
+        return specification_tests.USE_ROBUST
 
     @property
     def _autoregressive(self) -> int:

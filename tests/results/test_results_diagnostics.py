@@ -187,6 +187,27 @@ def test_robust_follows_the_covariance(curved_results, curved_frame):
     assert "2 clusters are too few" in alone.test_reset().sentence
 
 
+def test_advice_knows_the_covariance():
+    """Robust errors allow for unequal variances, others do not."""
+    g = np.random.default_rng(0)
+    x = g.standard_normal(300)
+    design = np.column_stack([np.ones(300), x])
+    model = ne.NeuralRegression(x + np.abs(x) * g.standard_normal(300), design, hidden=())
+    for kind, advice in (("nonrobust", "Use robust standard errors"), ("HC3", "The HC3 standard")):
+        found = model.fit(cov_type=kind).test_heteroskedasticity("white")
+        assert found.pvalue < 0.05 and advice in found.sentence
+
+
+def test_large_samples_take_asymptotic_pvalues():
+    frame = helpers.fair()
+    model = ne.NeuralRegression.from_formula("rate_marriage ~ age + religious", frame, hidden=())
+    assert model.fit(cov_type="HC1").test_reset().distribution.startswith("F with")
+    small = ne.NeuralRegression.from_formula(
+        "rate_marriage ~ age + religious", frame.iloc[:500], hidden=()
+    )
+    assert "bootstrap" in small.fit(cov_type="HC1").test_reset().distribution
+
+
 def test_one_frame_with_the_null_in_words(curved_results):
     frame = curved_results.diagnostics()
     assert list(frame.columns) == ["null", "statistic", "distribution", "pvalue", "sentence"]
