@@ -25,6 +25,9 @@ from nnecon.exceptions import (
 from nnecon.inference.covariance import Covariance
 from nnecon.inference.meat import EXACT
 
+ROOM = 2**26
+"""Numbers that weights or targets drawn at a time may have: half a gigabyte."""
+
 LEAST = 0.5
 """Share of draws that have to be found for a bootstrap to mean something."""
 
@@ -123,25 +126,19 @@ def bootstrap(
     if kind in IN_TIME and "block" not in filled:
         filled["block"] = block_length(sample.influence, kind)
     words = WORDS[kind]
-    if kind == "wild":
-        found = _wild(sample, filled, rng, solver, execution)
-    else:
-        drawn = draw_weights(
-            kind, len(sample.weights), draws, rng, groups=groups, block=filled.get("block")
-        )
-        found = refit(
-            sample.objective,
-            sample.params,
-            sample.alpha,
-            weights=drawn * sample.weights,
-            solver=solver,
-            execution=execution,
-        )
+    found = []
+    size = max(1, ROOM // len(sample.weights))
+    for at in range(0, draws, size):
+        part = {**filled, "draws": min(size, draws - at)}
+        if kind == "wild":
+            found.append(_wild(sample, part, rng, solver, execution))
+        else:
+            found.append(_weighted(sample, part, rng, solver, execution))
     if groups is not None and kind != "cluster":
         words += f", by {len(np.unique(groups))} groups"
     if "block" in filled:
         words += f", length {filled['block']:.3g}"
-    kept = found.params[found.converged]
+    kept = np.concatenate([one.params[one.converged] for one in found])
     _check_draws(len(kept), draws)
     return Drawn(kept, draws, filled, f"bootstrap, {len(kept)} draws of {words}")
 
@@ -151,6 +148,31 @@ def bootstrap_covariance(drawn: Drawn, use_t: bool | None, df_resid: float) -> C
     matrix = np.atleast_2d(np.cov(drawn.params, rowvar=False))
     return Covariance(
         matrix, "bootstrap", drawn.description, drawn.options, bool(use_t), df_resid, drawn.params
+    )
+
+
+def _weighted(
+    sample: Sample,
+    options: dict[str, Any],
+    rng: np.random.Generator,
+    solver: Solver,
+    execution: Execution,
+) -> Refits:
+    drawn = draw_weights(
+        options["kind"],
+        len(sample.weights),
+        options["draws"],
+        rng,
+        groups=options.get("groups"),
+        block=options.get("block"),
+    )
+    return refit(
+        sample.objective,
+        sample.params,
+        sample.alpha,
+        weights=drawn * sample.weights,
+        solver=solver,
+        execution=execution,
     )
 
 

@@ -12,7 +12,8 @@ from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.stats.contrast import ContrastResults, WaldTestResults
 from statsmodels.tools.sm_exceptions import ValueWarning
 
-from nnecon.exceptions import IdentificationWarning, SpecificationError, warn_user
+from nnecon.exceptions import IdentificationWarning, warn_user
+from nnecon.inference.effects import checked_variances
 
 RANK = 1e-10
 """Directions whose variance is below this share of the largest count as not identified."""
@@ -55,16 +56,8 @@ Hypothesis = tuple[np.ndarray, np.ndarray]
 
 def t_test(estimates: Gaussian, null: Hypothesis, use_t: bool | None = None) -> ContrastResults:
     """One test for each row of the null."""
-    matrix, values = null
-    found = estimates._statsmodels().t_test(
-        (matrix, values), cov_p=estimates.covariance, use_t=use_t
-    )
-    if not np.isfinite(np.atleast_1d(found.sd)).all():
-        raise SpecificationError(
-            "the variance of a combination is negative: this covariance is not positive definite; "
-            "choose kernel='bartlett' or another cov_type."
-        )
-    return found
+    checked_variances(np.diag(null[0] @ estimates.covariance @ null[0].T))
+    return estimates._statsmodels().t_test(null, cov_p=estimates.covariance, use_t=use_t)
 
 
 def wald_test(estimates: Gaussian, null: Hypothesis, use_f: bool | None = None) -> ContrastResults:

@@ -15,6 +15,7 @@ import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.kernels import double_precision, filled
+from nnecon.exceptions import SpecificationError
 from nnecon.nets import Network
 
 
@@ -139,4 +140,15 @@ def values_and_gradients(
 
 def delta_variance(gradients: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Variances ``g V g'`` of functions with ``gradients`` (m, k), shape (m,)."""
-    return np.einsum("ij,jk,ik->i", gradients, covariance, gradients)
+    return checked_variances(np.einsum("ij,jk,ik->i", gradients, covariance, gradients))
+
+
+def checked_variances(values: np.ndarray) -> np.ndarray:
+    """Variances, none of which may be negative but by rounding."""
+    least = values.min(initial=0.0)
+    if least < -1e-9 * np.abs(values).max(initial=0.0):
+        raise SpecificationError(
+            f"a variance is negative ({least:.3g}): this covariance is not positive semi-definite, "
+            "which kernel='uniform' does not rule out; choose kernel='bartlett'."
+        )
+    return np.maximum(values, 0.0)

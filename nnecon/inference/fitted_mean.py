@@ -26,6 +26,7 @@ import numpy as np
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.kernels import double_precision, fitted_many
+from nnecon.inference.effects import checked_variances
 from nnecon.nets import Network
 
 
@@ -278,7 +279,7 @@ class Numbers:
     @property
     def errors(self) -> np.ndarray:
         """Standard errors, shape (q,)."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(checked_variances(np.diag(self.covariance)))
 
 
 def with_covariance(numbers: Sequence[Number], covariance: np.ndarray) -> Numbers:

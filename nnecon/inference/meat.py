@@ -91,9 +91,7 @@ def clustered(scores: np.ndarray, options: dict[str, Any], df_resid: float) -> M
     matrix = matrix - _crosssection(scores, both, corrected, df_resid)
     matrix, repaired = _definite(matrix)
     words = f"cluster (robust to correlation within {sizes[0]} and {sizes[1]} groups, two ways)"
-    if repaired:
-        words += "; negative eigenvalues were set to zero (Cameron, Gelbach and Miller, 2011)"
-    return Meat(matrix, words, options, inference)
+    return Meat(matrix, words + repaired, options, inference)
 
 
 def leaving_out(
@@ -265,9 +263,13 @@ def _inference_df(options: dict[str, Any], size: int, df_resid: float) -> float:
     return df_resid
 
 
-def _definite(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The matrix with negative eigenvalues at zero, and whether there were any."""
+def _definite(matrix: np.ndarray) -> tuple[np.ndarray, str]:
+    """The matrix with negative eigenvalues at zero, and a word on it where there were any.
+
+    As Cameron, Gelbach and Miller (2011) do.
+    """
     values, vectors = np.linalg.eigh(matrix)
     if not len(values) or values[0] >= -NEGATIVE * values[-1]:
-        return matrix, False
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T, True
+        return matrix, ""
+    repaired = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return repaired, "; negative eigenvalues were set to zero"

@@ -170,7 +170,10 @@ class Model(Immutable):
 
     def cov_options(self, kind: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
         """Options of a covariance with ``groups`` and ``time`` brought to the sample's rows."""
-        options = dict(options or {})
+        options = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in (options or {}).items()
+        }
         for name in LABELS:
             if options.get(name) is not None and name in OPTIONS.get(kind, ()):
                 options[name] = self._labels(options[name], name)

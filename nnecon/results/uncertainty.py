@@ -15,7 +15,7 @@ from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.exceptions import SpecificationError
 from nnecon.inference import covariance as cov
 from nnecon.inference.bootstrap import Drawn, Sample, bootstrap, bootstrap_covariance
-from nnecon.inference.effects import delta_variance
+from nnecon.inference.effects import checked_variances, delta_variance
 from nnecon.nets import Dense
 from nnecon.results.bootstrap import BootstrapResults
 from nnecon.results.estimated import Estimated
@@ -244,7 +244,8 @@ class Uncertainty(Estimated):
     @cached_property
     def bse(self) -> pd.Series:
         """Standard errors of ``params``."""
-        return np.sqrt(pd.Series(np.diag(self.cov_params()), index=self._param_names))
+        variances = checked_variances(np.diag(self.cov_params()))
+        return pd.Series(np.sqrt(variances), index=self._param_names)
 
     def _table(self, alpha: float = 0.05) -> pd.DataFrame:
         return coefficient_table(self.params, self.bse, self.use_t, self.covariance.df_resid, alpha)

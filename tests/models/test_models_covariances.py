@@ -243,3 +243,16 @@ def test_an_indefinite_two_way_covariance_is_repaired_and_says_so():
     assert np.linalg.eigvalsh(more)[0] > -1e-10 * eigenvalues[-1]
     assert (fit.bse >= expected.bse).all() and (fit.bse > expected.bse).any()
     np.testing.assert_allclose(fit.bse, expected.bse, rtol=0.03)
+
+
+def test_negative_variances_of_the_uniform_kernel_are_refused():
+    """An error that changes its sign every period has negative autocovariances."""
+    signs = np.where(np.arange(40) % 2, 1.0, -1.0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(40)
+    model = ne.NeuralRegression(signs + noise, np.ones((40, 1)), hidden=())
+    fit = model.fit(cov_type="HAC", cov_kwds={"maxlags": 1, "kernel": "uniform"})
+    with pytest.raises(SpecificationError, match=r"a variance is negative.*bartlett"):
+        fit.bse  # noqa: B018
+    with pytest.raises(SpecificationError, match=r"a variance is negative"):
+        fit.t_test("const = 0")
+    assert fit.with_cov("HAC", maxlags=1).bse.iloc[0] > 0

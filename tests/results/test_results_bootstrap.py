@@ -11,6 +11,7 @@ from scipy import stats
 import nnecon as ne
 from nnecon.estimation.bootstrap import block_length
 from nnecon.exceptions import ConvergenceError, ConvergenceWarning, SpecificationError
+from nnecon.inference import bootstrap as bootstrap_module
 from nnecon.inference.bootstrap import acceleration, bootstrap_interval
 
 
@@ -145,6 +146,20 @@ def test_the_seed_decides_and_executors_do_not(curved, tmp_path):
         spread = curved.bootstrap(draws=8, rng=3, executor=pool, checkpoint=tmp_path)
     np.testing.assert_array_equal(spread.results.bse, again.bse)
     assert list(tmp_path.iterdir())
+
+
+def test_draws_of_long_samples_come_in_parts(linear, monkeypatch):
+    monkeypatch.setattr(bootstrap_module, "ROOM", 160 * 40)
+    for kind in ("pairs", "wild"):
+        drawn = linear.bootstrap(kind, draws=90)
+        assert drawn.n_draws == 90
+        assert drawn.params.draws.drop_duplicates().shape == (90, 3)
+
+
+def test_numbers_of_numpy_can_be_saved(linear, tmp_path):
+    fit = linear.with_cov("bootstrap", draws=np.int64(5), rng=np.int32(2))
+    fit.save(tmp_path / "fit.nnecon")
+    np.testing.assert_array_equal(ne.load(tmp_path / "fit.nnecon").bse, fit.bse)
 
 
 def test_progress_is_shown_where_it_is_asked_for(curved, capfd):
