@@ -1,6 +1,5 @@
 """Curves of the mean along one regressor: where they are taken, and what is computed."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 from nnecon.data.design import Design, Regressor
 from nnecon.data.moving_rows import MovingRows
 from nnecon.estimation.random_numbers import generator
-from nnecon.exceptions import DataWarning, SpecificationError
+from nnecon.exceptions import DataWarning, SpecificationError, warn_user
 from nnecon.inference.bands import sup_t
 from nnecon.inference.fitted_mean import Mean, Number
 from nnecon.results.effects import CURVES, EffectCurve
@@ -125,11 +124,10 @@ def _given_points(grid: Any, name: str, observed: np.ndarray, kind: str) -> np.n
     low, high = observed.min(), observed.max()
     margin = 1e-9 * max(abs(low), abs(high))
     if points[0] < low - margin or points[-1] > high + margin:
-        warnings.warn(
+        warn_user(
             f"the grid of {name!r} runs from {points[0]:g} to {points[-1]:g}, but the sample only "
             f"from {low:g} to {high:g}: what is beyond is extrapolated.",
             DataWarning,
-            stacklevel=6,
         )
     return points
 

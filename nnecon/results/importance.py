@@ -21,6 +21,10 @@ STARTS = 4
 """Random starts of every refit, beside the estimate itself and the classical model."""
 
 
+REPEATS = 30
+"""Other rows for every row, where the user gives no number."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
     """Rows that are scored (m,), and the functions that score them, network and classical."""
@@ -34,12 +38,12 @@ def importance(
     results: Results,
     method: str,
     cv: int | Splitter | None,
-    n_repeats: int,
+    n_repeats: int | None,
     rng: int | np.random.Generator,
 ) -> VariableImportance:
     """Importance as :meth:`PartialEffects.variable_importance` documents it."""
     _check(results, method, n_repeats)
-    drop = method == "refit"
+    drop, repeats = method == "refit", REPEATS if n_repeats is None else n_repeats
     cv = 5 if drop and cv is None else cv
     random = generator(rng)
     model, spec = results.model, results.cov_spec
@@ -57,8 +61,12 @@ def importance(
         for name, value in spec.options.items()
         if value is not None
     }
+    if not drop and min(len(one.rows) for one in full) < 2:
+        raise SpecificationError(
+            "a fold has a single row, and there is no other to take a value from; give fewer folds."
+        )
     rows = results._influence if folds is None else None
-    taken = [donors(len(one.rows), n_repeats, random) for one in full]
+    taken = [donors(len(one.rows), repeats, random) for one in full]
     found, errors, classical = [], [], []
     for name in names:
         if drop:
@@ -79,20 +87,24 @@ def importance(
         pd.Series(np.array(classical)[ranked], index=index),
         "the model is estimated again without the variable"
         if drop
-        else f"the variable is taken from other rows, {n_repeats} times",
+        else f"the variable is taken from other rows, {repeats} times",
         "the sample, as estimated" if folds is None else folds.description,
         model.endog_names,
     )
 
 
-def _check(results: Results, method: str, n_repeats: int) -> None:
+def _check(results: Results, method: str, n_repeats: int | None) -> None:
     if method not in ("permutation", "refit"):
         raise SpecificationError(
             f"method={method!r} is not known; choose 'permutation' or 'refit'."
         )
     whole = isinstance(n_repeats, int | np.integer) and not isinstance(n_repeats, bool)
-    if not whole or n_repeats < 1:
+    if n_repeats is not None and (not whole or n_repeats < 1):
         raise SpecificationError(f"n_repeats={n_repeats!r}: give a whole number, at least 1.")
+    if n_repeats is not None and method == "refit":
+        raise SpecificationError(
+            "n_repeats is for method='permutation'; refits happen once a fold."
+        )
     if method == "refit" and not isinstance(results.model.network, Dense):
         raise SpecificationError(
             "method='refit' leaves columns out of the built-in network; a function of your own "

@@ -239,7 +239,7 @@ class PartialEffects(Results):
         method: str = "permutation",
         *,
         cv: int | Splitter | None = None,
-        n_repeats: int = 30,
+        n_repeats: int | None = None,
         rng: int | np.random.Generator = 0,
     ) -> VariableImportance:
         r"""Increase of the mean squared error without a variable, with standard errors.
@@ -259,8 +259,8 @@ class PartialEffects(Results):
             Folds, as in ``fit``: rows are scored by estimates that have not seen them, at the same
             penalty. None scores the sample by its own estimate, which flatters variables that the
             network overfits; for ``"refit"`` it stands for five folds.
-        n_repeats : int
-            Other rows for every row, for ``"permutation"``.
+        n_repeats : int, optional
+            Other rows for every row, for ``"permutation"``; 30 by default.
         rng : int or numpy.random.Generator
             Seed of folds, permutations and starts.
 

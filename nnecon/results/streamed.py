@@ -142,9 +142,14 @@ class StreamedRegressionResults(NeuralRegressionResults):
             self._needs_rows("get_margeff() at other points, or of elasticities and steps,")
         return self._margeff
 
-    def effect_curve(self, x: str, *args: Any, **options: Any) -> Any:
+    @property
+    def _probe(self) -> Any:
+        # what curves, surfaces, interactions and Shapley values are read off
+        self._needs_rows("a curve, a surface, an interaction or Shapley values")
+
+    def variable_importance(self, *args: Any, **options: Any) -> Any:
         """Not available on streams: an error that says what to do instead."""
-        self._needs_rows("effect_curve")
+        self._needs_rows("variable_importance")
 
     def report(self, out: str | Path, *args: Any, **options: Any) -> Any:
         """Not available on streams: an error that says what to do instead."""

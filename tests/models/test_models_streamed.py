@@ -276,8 +276,18 @@ def test_what_is_not_kept_says_what_to_do(weighted, name):
 def test_methods_on_all_rows_say_what_to_do(weighted, name):
     with pytest.raises(SpecificationError, match="results_at"):
         getattr(weighted, name)()
-    with pytest.raises(SpecificationError, match="results_at"):
-        weighted.effect_curve("x")
+    for ask in (
+        lambda: weighted.effect_curve("x"),
+        lambda: weighted.effect_surface("x", "z"),
+        lambda: weighted.interaction_strength(),
+        lambda: weighted.shapley(),
+        lambda: weighted.variable_importance(),
+        lambda: weighted.get_margeff("mean"),
+        lambda: weighted.get_margeff(method="eyex"),
+        lambda: weighted.get_margeff(dummy=True),
+    ):
+        with pytest.raises(SpecificationError, match="results_at"):
+            ask()
     with pytest.raises(SpecificationError, match="weighted_blocks"):
         _ = weighted.model.endog
 

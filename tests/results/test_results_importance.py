@@ -182,8 +182,8 @@ def test_importance_of_series_and_ensembles():
         "unemp ~ lag(unemp, 1) + lag(infl, 1)", helpers.macro(), hidden=(2,)
     )
     results = model.fit(alpha=0.01, alphas=4, n_starts=3, ensemble=2)
-    for options in ({"cv": 3}, {"method": "refit", "cv": 3}, {}):
-        found = results.variable_importance(**{"n_repeats": 3, **options})
+    for options in ({"cv": 3, "n_repeats": 3}, {"method": "refit", "cv": 3}, {"n_repeats": 3}):
+        found = results.variable_importance(**options)
         assert set(found.importance.index) == {"lag(unemp, 1)", "lag(infl, 1)"}
         assert np.isfinite(found.summary_frame()).all(axis=None)
         assert found.importance["lag(unemp, 1)"] > found.importance["lag(infl, 1)"]
@@ -224,6 +224,11 @@ def test_mistakes(results, frame):
         results.variable_importance("drop")
     with pytest.raises(SpecificationError, match="n_repeats=0: give a whole number"):
         results.variable_importance(n_repeats=0)
+    with pytest.raises(SpecificationError, match="n_repeats is for method='permutation'"):
+        results.variable_importance("refit", n_repeats=5)
+    few = ne.NeuralRegression.from_formula("y ~ x1", frame.head(20), hidden=()).fit()
+    with pytest.raises(SpecificationError, match="a fold has a single row"):
+        few.variable_importance(cv=20)
     with pytest.raises(SpecificationError, match="cv=1: pass the number of folds"):
         results.variable_importance(cv=1)
     full = ne.NeuralRegression.from_formula("y ~ 0 + k + x1", frame, hidden=()).fit()
