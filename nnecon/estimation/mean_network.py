@@ -20,6 +20,9 @@ from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution
 MIDDLE = 0.5
 """Where along the grid the starts are solved first."""
 
+FROM_BELOW = 0.25
+"""Share of the penalty at which random starts are solved before."""
+
 WITHIN = Options(gradient=5e-7, decrease=1e-13, first=300, later=300)
 """How far each draw of the estimate is solved."""
 
@@ -105,8 +108,13 @@ def mean_network(
     starts: np.ndarray,
     solver: Solver,
     execution: Execution = LOCAL,
+    *,
+    warm: bool = False,
 ) -> list[Solution]:
     """Networks of all draws at one penalty, each with a certificate, the best first.
+
+    Random starts are solved at a smaller penalty first: at the one that is asked for, many shrink
+    to zero at once, where a path that comes from below stays alive.
 
     Parameters
     ----------
@@ -117,11 +125,19 @@ def mean_network(
     starts : ndarray of shape (d, k)
         Where each draw starts, the linear part included: a random neural part beside the classical
         solution, or the estimate of a sample that is nearly the same.
+    solver, execution
+        The algorithm, and where it runs.
+    warm : bool
+        Whether the starts are estimates of a sample that is nearly the same.
     """
     chain = Chain.single(weights, baseline, alpha)
     classical = certify(
         objective, objective.network.canonical(baseline), chain, "weighted least squares", 1
     )
+    if not warm:
+        below = [Chain.single(weights, start, FROM_BELOW * alpha) for start in starts]
+        found_below = estimate(objective, below, solver, FAST, execution)
+        starts = np.stack([trace.params[0] for trace in found_below])
     chains = [Chain.single(weights, start, alpha) for start in starts]
     traces = estimate(objective, chains, solver, WITHIN, execution)
     found: list[Solution] = []

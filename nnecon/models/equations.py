@@ -102,9 +102,10 @@ def fit_equation(task: Task) -> Equation:
         chain = Chain.single(weights[0], base, np.inf)
         solutions = [certify(objective, base, chain, "least squares", 1)]
     else:
+        warm = task.warm is not None
         begin = start_from(base, task.starts) if task.warm is None else task.warm
         solutions = mean_network(
-            objective, weights[0], base, alpha, begin, task.solver, task.execution
+            objective, weights[0], base, alpha, begin, task.solver, task.execution, warm=warm
         )
     edf = float(effective_degrees(objective, solutions, weights[0]).mean())
     return Equation(

@@ -251,7 +251,7 @@ class ForecasterOutlooks(ForecasterNumbers):
         return self.refit(frame, **options) if refit else self.apply(frame)
 
     def refit(self, data: Any = None, **options: Any) -> Self:
-        """Estimate the same specification anew, by default at the penalties that were chosen.
+        """Estimate the same specification anew, at the lags and penalties that were chosen.
 
         Parameters
         ----------
@@ -260,7 +260,8 @@ class ForecasterOutlooks(ForecasterNumbers):
         **options
             Of ``fit``; ``alpha="cv"`` chooses penalties anew.
         """
-        model = self.model.on(self.data.frame if data is None else data)
+        frame = self.data.frame if data is None else data
+        model = self.model.on(frame, linear_lags=self.model.lags)
         draws = max(len(one.solutions) for one in self.equations)
         given: dict[str, Any] = {"alpha": self.alphas_chosen}
         if draws > 1:

@@ -128,6 +128,12 @@ class ForecasterResults(ForecasterResponses):
             "Penalty inf: the equation is the classical one. Std. error: of the one-step forecast "
             "error, corrected for effective degrees of freedom (edf)."
         ]
+        zero = [one.name for one in self._own if one.is_linear and np.isfinite(one.alpha)]
+        if zero:
+            notes.append(
+                f"At this penalty the network is zero for {', '.join(zero)}: the equation is the "
+                "classical one."
+            )
         if not self.converged:
             notes.append("Not all networks have converged (relative gradient norm under 1e-6).")
         return tables.summary("Forecaster Results", self._header(), blocks, notes)

@@ -1,0 +1,114 @@
+"""Simulations: intervals cover, networks find what is there, responses match the true ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nnecon as ne
+from nnecon.accuracy import diebold_mariano
+
+pytestmark = pytest.mark.slow
+
+QUARTERS = pd.period_range("1900Q1", periods=700, freq="Q")
+
+
+def threshold(n, g, shocks=None, start=(0.0, 0.0)):
+    """Threshold VAR(1): y feeds on the positive part of x alone."""
+    shocks = g.standard_normal((n, 2)) * [0.5, 1.0] if shocks is None else shocks
+    values, (y, x) = np.zeros((len(shocks), 2)), start
+    for t, (e, u) in enumerate(shocks):
+        y, x = 0.2 * y + 1.5 * max(x, 0.0) + e, 0.7 * x + u
+        values[t] = y, x
+    return values
+
+
+def smooth_transition(n, g):
+    """Logistic smooth-transition autoregression."""
+    y = np.zeros(n + 50)
+    for t in range(1, n + 50):
+        weight = 1.0 / (1.0 + np.exp(-3.0 * y[t - 1]))
+        y[t] = (0.8 - 1.1 * weight) * y[t - 1] + g.standard_normal()
+    return y[50:, None]
+
+
+def linear(n, g):
+    """VAR(1) of two series."""
+    y = np.zeros((n + 50, 2))
+    for t in range(1, n + 50):
+        y[t] = np.array([[0.6, 0.2], [-0.1, 0.5]]) @ y[t - 1] + g.standard_normal(2)
+    return y[50:]
+
+
+def garch(n, g):
+    """Autoregression with GARCH(1, 1) errors."""
+    y, variance, e = np.zeros(n + 100), 1.0, 0.0
+    for t in range(1, n + 100):
+        variance = 0.05 + 0.1 * e**2 + 0.85 * variance
+        e = np.sqrt(variance) * g.standard_normal()
+        y[t] = 0.6 * y[t - 1] + e
+    return y[100:, None]
+
+
+def framed(values):
+    columns = ["y", "x"][: values.shape[1]]
+    return pd.DataFrame(values, index=QUARTERS[: len(values)], columns=columns)
+
+
+@pytest.mark.parametrize("process", [linear, smooth_transition, garch])
+def test_ninety_percent_intervals_cover_ninety_percent(process):
+    inside, draws, n, steps = [], 150, 300, 8
+    for seed in range(draws):
+        values = process(n + steps, np.random.default_rng(seed))
+        data = framed(values)
+        model = ne.NeuralAR(data.iloc[:n], linear_lags=1, hidden=(4,))
+        found = model.fit(alphas=6, n_starts=2, rng=seed).get_forecast(steps, rng=seed)
+        low, high = found.limits(0.1)
+        inside.append((low <= values[n:]) & (values[n:] <= high))
+    shares = np.mean(inside, axis=(0, 2))
+    print(process.__name__, shares.round(3))
+    error = np.sqrt(0.9 * 0.1 / draws)
+    assert abs(shares.mean() - 0.9) < 0.03
+    assert (np.abs(shares - 0.9) < 0.03 + 2.0 * error).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [(ne.NeuralAR, {"hidden": (4,)}), (ne.LSTMForecaster, {"units": (4,), "window": 4})],
+)
+def test_threshold_autoregression_is_found(family, options):
+    g = np.random.default_rng(7)
+    data = framed(threshold(650, g)[50:])
+    train = data.iloc[:400]
+    results = family.from_formula("y + x ~ 1", train, linear_lags=1, **options).fit(alphas=6)
+    var = results.model.fit(alpha=np.inf)
+    errors = [one.apply(data).resid["y"].iloc[-200:].to_numpy() for one in (results, var)]
+    test = diebold_mariano(*errors)
+    assert np.std(errors[0]) < 0.8 * np.std(errors[1])
+    assert test.pvalue < 0.01
+    # the true generalised response to a shock to x, over the histories of the sample
+    shocks = np.random.default_rng(0).standard_normal((4, 4000, 2)) * [0.5, 1.0]
+    starts = train.to_numpy()[np.random.default_rng(1).integers(400, size=4000)]
+    for size in (2.0, -2.0):
+        given = shocks.copy()
+        given[0, :, 1] = size
+        with_shock, without = (
+            np.stack(
+                [threshold(4, None, one[:, at], starts[at]) for at in range(len(starts))], axis=1
+            )
+            for one in (given, shocks)
+        )
+        truth = (with_shock - without).mean(axis=1)
+        found = results.girf("x", size, 3)
+        covered = (found.lower[1:] - 0.1 <= truth[1:]) & (truth[1:] <= found.upper[1:] + 0.1)
+        assert covered[:, 0].all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_linear_processes_are_left_linear_or_nearly(seed):
+    """What the network costs out of sample where there is nothing to find."""
+    values = linear(600, np.random.default_rng(seed))
+    data = framed(values)
+    results = ne.NeuralAR(data.iloc[:200], linear_lags=1).fit(rng=seed)
+    var = results.model.fit(alpha=np.inf)
+    ours, theirs = (one.apply(data).resid.iloc[-400:].std() for one in (results, var))
+    assert (ours / theirs).max() < 1.03
