@@ -95,6 +95,18 @@ class PartialEffects(Results):
         SpecificationError
             A name or value that the model does not know, or a logarithm where the fitted mean
             changes sign.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> results.get_margeff("mean").margeff.index.tolist()
+        ['infl', 'tbilrate']
+        >>> found = results.get_margeff({"tbilrate": 4.0}, method="eyex")
+        >>> found.summary_frame().columns[0]
+        'd(lny)/d(lnx)'
         """
         if at == "overall" and method == "dydx" and not (atexog or dummy or count):
             return self._margeff
@@ -142,6 +154,16 @@ class PartialEffects(Results):
         ------
         SpecificationError
             An unknown regressor or kind, or a grid that makes no sense.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> curve = results.effect_curve("infl", [0, 4, 8], kind="derivative", simultaneous=True)
+        >>> curve.frame.columns[:4].tolist()
+        ['dydx', 'dydx_se', 'dydx_ci_lower', 'dydx_ci_upper']
         """
         return curve(self._probe, x, kind, grid, alpha, simultaneous, rng)
 
@@ -170,6 +192,16 @@ class PartialEffects(Results):
         Returns
         -------
         EffectSurface
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> surface = results.effect_surface("infl", "tbilrate", ([0, 4, 8], 5))
+        >>> surface.frame.shape
+        (15, 7)
         """
         return surface(self._probe, x1, x2, grid, alpha)
 
@@ -195,6 +227,15 @@ class PartialEffects(Results):
             single effects leaves unexplained, and ``sd``, the standard deviation of the
             interaction in units of the dependent variable. ``H2`` is large, and means little,
             where neither variable has much of an effect: look at ``sd`` first.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> results.interaction_strength().index.tolist()
+        [('infl', 'tbilrate')]
         """
         return strengths(self._probe, names, n_points, rng)
 
@@ -231,6 +272,22 @@ class PartialEffects(Results):
         Returns
         -------
         ShapleyValues
+
+        Raises
+        ------
+        SpecificationError
+            Too many variables for an exact enumeration; says what to do.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> found = results.shapley()
+        >>> gap = found.frame.sum(axis=1) - (found.prediction - found.base)
+        >>> bool(gap.abs().max() < 1e-10)
+        True
         """
         return shapley(self._probe, rows, background, n_permutations, errors, rng)
 
@@ -272,5 +329,14 @@ class PartialEffects(Results):
             importance in the estimates of the folds (Bayle et al., 2020). Rows that move together
             count as in ``cov_type``. Where a variable does not matter at all, p-values are too
             large rather than too small.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> macro = ne.datasets.load_macro()
+        >>> model = ne.NeuralRegression.from_formula("unemp ~ infl * tbilrate", macro, hidden=())
+        >>> results = model.fit()
+        >>> results.variable_importance(n_repeats=5).importance.index.tolist()
+        ['tbilrate', 'infl']
         """
         return importance(self, method, cv, n_repeats, rng)
