@@ -4,17 +4,19 @@ from nnecon.nets.attention import Attention
 from nnecon.nets.convolution import Convolution
 from nnecon.nets.custom import Custom
 from nnecon.nets.dense import Dense
+from nnecon.nets.enriched import Enriched
 from nnecon.nets.ensemble import Ensemble
 from nnecon.nets.linear_part import LinearPart
 from nnecon.nets.recurrent import Recurrent
 
-Network = LinearPart | Custom | Ensemble
+Network = LinearPart | Custom | Ensemble | Enriched
 
 __all__ = [
     "Attention",
     "Convolution",
     "Custom",
     "Dense",
+    "Enriched",
     "Ensemble",
     "LinearPart",
     "Network",

@@ -1,0 +1,217 @@
+r"""One-step estimates: averages of the estimated mean without the bias of its penalty.
+
+A penalty shrinks the network to the classical model, and average effects with it. The one-step
+estimate of a functional :math:`T(f)`, such as the average slope, adds a weighted sum of residuals:
+
+.. math::
+
+    \hat T = T(\hat f) + \sum_i w_i a(x_i)\, (y_i - \hat f(x_i)), \qquad
+    a = \Phi\, (\Phi' W \Phi + \Lambda)^{-1}\, g .
+
+:math:`\Phi` holds the derivatives of the fitted values by the network's parameters and, beside
+them, squares, cubes and products of its inputs; :math:`g` holds the derivatives of :math:`T` in
+the same directions. The weights :math:`a` are the estimated Riesz representer of :math:`T`: for any
+function :math:`h` spanned by :math:`\Phi`, :math:`T(h) = \sum_i w_i a(x_i) h(x_i)` but for
+:math:`\Lambda`. What the penalty has taken from the estimate within this span is therefore given
+back, and errors of the network change :math:`\hat T` only to second order. :math:`\Lambda` is
+small: it holds a direction back as one observation would.
+
+This is one Gauss-Newton step from the penalised estimate, nearly without the penalty. The debiased
+lasso (van de Geer, Buehlmann, Ritov and Dezeure, 2014) takes such a step, Hirshberg and Wager
+(2021, Annals of Statistics 49) choose the weights for linear functionals over a class of functions,
+and Chernozhukov, Newey and Singh (2022, Econometrica 90) estimate representers for debiased machine
+learning. The variance is that of :math:`\sum_i w_i a(x_i) e_i`, in every kind of covariance.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from nnecon.inference.covariance import Bread, Covariance, Moments, bread, covariance
+from nnecon.inference.effects import values_and_gradients
+from nnecon.nets import Dense, Enriched
+
+SHARE = 0.1
+"""Terms beside the network are at most this share of the observations."""
+
+LEFT_OUT = ("HC2", "HC3", "cluster-crv3")
+"""Kinds of covariance that leave observations out."""
+
+PLAIN = ("HC0", "HAC")
+"""Kinds that count no degrees of freedom unless they are asked to."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneStep:
+    """The step of a penalised estimate in the space of the network and the terms beside it.
+
+    Attributes
+    ----------
+    network : Enriched
+        The network with its terms, whose parameters (k,) the step moves.
+    steps : ndarray of shape (m, k)
+        What is added to a functional with gradient g is ``g @ step``; a row a network of an
+        ensemble, whose mean is the estimate.
+    moments : Moments
+        Residuals of the penalised estimate, derivatives by the parameters, and the ridge.
+    bread : Bread
+        The inverse made from them.
+    n_classical : int
+        Parameters of the classical part.
+    """
+
+    network: Enriched
+    steps: np.ndarray
+    moments: Moments
+    bread: Bread
+    n_classical: int
+
+    @property
+    def step(self) -> np.ndarray:
+        """The step of the mean over the networks, shape (k,)."""
+        return self.steps.mean(axis=0)
+
+    def representer(self, gradient: np.ndarray) -> np.ndarray:
+        """Weights ``a`` (n,) of the residuals (times the root of the observation's weight).
+
+        ``gradient`` (k,) are the derivatives of the functional.
+        """
+        return self.moments.jacobian @ (self.bread.root @ (self.bread.root.T @ gradient))
+
+    def covariance(
+        self, kind: str, options: Mapping[str, Any] | None = None, use_t: bool | None = None
+    ) -> Covariance:
+        """Covariance of the enriched parameters, from which functionals get their errors.
+
+        Kinds that leave observations out take the residuals after the step, which are those of
+        the regression that they are left out of. All others take the residuals of the penalised
+        estimate, with the degrees of freedom of network and terms: where a kind does not count them
+        by itself, there is a factor ``(n - p) / (n - edf)``, which is one for the classical model.
+
+        Parameters
+        ----------
+        kind, options, use_t
+            As in :func:`nnecon.inference.covariance.covariance`.
+        """
+        moments = self.moments
+        residual = moments.residual
+        if kind in LEFT_OUT:
+            residual = residual - moments.jacobian @ self.step
+        elif not (options or {}).get("use_correction", kind not in PLAIN):
+            n_obs = len(residual)
+            factor = (n_obs - self.n_classical) / (n_obs - self.bread.edf)
+            residual = residual * np.sqrt(factor)
+        return covariance(replace(moments, residual=residual), self.bread, kind, options, use_t)
+
+
+def one_step(
+    network: Dense,
+    members: np.ndarray,
+    inputs: np.ndarray,
+    residuals: np.ndarray,
+    weights: np.ndarray,
+    target_scale: float,
+) -> OneStep:
+    """Step from one penalised estimate, or from the mean of several.
+
+    Parameters
+    ----------
+    network : Dense
+        What each member is.
+    members : ndarray of shape (m, p)
+        Parameters, a row a network. Directions are those of the first.
+    inputs : ndarray of shape (n, r)
+        Standardised rows.
+    residuals : ndarray of shape (m, n)
+        Actual less fitted values of each network, in units of the dependent variable.
+    weights : ndarray of shape (n,)
+        Observation weights; only their ratios count.
+    target_scale : float
+        Units of the dependent variable that are one standardised unit.
+    """
+    enriched = Enriched(network, terms(network, inputs))
+    own = np.append(members[0], np.zeros(len(enriched.terms)))
+    _, gradients = values_and_gradients(enriched, own, inputs)
+    relative = weights / weights.mean()
+    roots = np.sqrt(relative)
+    size = relative @ gradients[:, network.n_params :] ** 2 / len(relative)
+    ridge = np.append(network.penalised, np.where(size > 0.0, size, 1.0))
+    # weights that a penalty has set to zero, in exactly the same place for a neighbourhood
+    zero = network.neural & (members[0] == 0.0)
+    ridge[: network.n_params][zero] = np.inf
+    moments = Moments(
+        roots * residuals.mean(axis=0),
+        roots[:, None] * gradients * target_scale,
+        ridge * target_scale**2,
+    )
+    middle = bread(moments)
+    scores = (roots * residuals) @ moments.jacobian
+    steps = scores @ middle.root @ middle.root.T
+    return OneStep(enriched, steps, moments, middle, network.n_linear)
+
+
+def terms(network: Dense, inputs: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Terms beside a network: powers and products of its inputs, as many as the rows allow.
+
+    Squares come first, then cubes, then products of two inputs; the last groups are left out where
+    there would be more terms than a tenth of the rows. Inputs with two values have no powers. A
+    network without linear part starts with the inputs themselves.
+
+    Parameters
+    ----------
+    network : Dense
+        The network.
+    inputs : ndarray of shape (n, r)
+        Rows, of which the network's inputs are the last columns.
+
+    Returns
+    -------
+    tuple of tuple of int
+        Positions among the network's inputs, see :class:`nnecon.nets.Enriched`.
+
+    Examples
+    --------
+    >>> network = Dense(n_linear=3, n_inputs=2, hidden=(4,), activation="tanh")
+    >>> rows = np.random.default_rng(0).standard_normal((100, 5))
+    >>> terms(network, rows)
+    ((0, 0), (1, 1), (0, 0, 0), (1, 1, 1), (0, 1))
+    >>> terms(network, rows[:40])
+    ((0, 0), (1, 1), (0, 0, 0), (1, 1, 1))
+    """
+    z = inputs[:, network.n_linear :]
+    every = range(z.shape[1])
+    curved = [at for at in every if len(np.unique(z[:, at])) > 2]
+    groups: list[Sequence[tuple[int, ...]]] = [
+        [(at, at) for at in curved],
+        [(at, at, at) for at in curved],
+        list(combinations(every, 2)),
+    ]
+    if network.n_linear <= 1:
+        groups.insert(0, [(at,) for at in every])
+    found: list[tuple[int, ...]] = []
+    for group in groups:
+        if len(found) + len(group) > SHARE * len(inputs):
+            break
+        found += group
+    return tuple(found)
+
+
+def terms_in_words(network: Enriched) -> str:
+    """What stands beside the network, for a note.
+
+    Examples
+    --------
+    >>> network = Dense(n_linear=3, n_inputs=2, hidden=(4,), activation="tanh")
+    >>> terms_in_words(Enriched(network, ((0, 0), (1, 1), (0, 1))))
+    'squares and products'
+    """
+    names = {"inputs": 0, "squares": 0, "cubes": 0, "products": 0}
+    for term in network.terms:
+        distinct, degree = len(set(term)), len(term)
+        kind = "products" if distinct > 1 else ("inputs", "squares", "cubes")[degree - 1]
+        names[kind] += 1
+    used = [name for name, count in names.items() if count]
+    return " and ".join([", ".join(used[:-1]), used[-1]] if len(used) > 1 else used)
