@@ -40,6 +40,9 @@ SHARE = 0.1
 LEFT_OUT = ("HC2", "HC3", "cluster-crv3")
 """Kinds of covariance that leave observations out."""
 
+EXACT = 1e-8
+"""Directions of which a cluster holds all but this share are its own."""
+
 PLAIN = ("HC0", "HAC")
 """Kinds that count no degrees of freedom unless they are asked to."""
 
@@ -86,25 +89,59 @@ class OneStep:
     ) -> Covariance:
         """Covariance of the enriched parameters, from which functionals get their errors.
 
-        Kinds that leave observations out take the residuals after the step, which are those of
-        the regression that they are left out of. All others take the residuals of the penalised
-        estimate, with the degrees of freedom of network and terms: where a kind does not count them
-        by itself, there is a factor ``(n - p) / (n - edf)``, which is one for the classical model.
+        Residuals are those of the penalised estimate, and degrees of freedom those of network and
+        terms; where a kind does not count them by itself, there is a factor
+        ``(n - p) / (n - edf)``, which is one for the classical model. Kinds that leave observations
+        or groups out take the residuals after the step, from which these are left out. With
+        clusters, residuals are left out of the network but not of its classical part: a network
+        follows the common errors of a cluster, and what it has followed is missing in its
+        residuals.
 
         Parameters
         ----------
         kind, options, use_t
             As in :func:`nnecon.inference.covariance.covariance`.
         """
-        moments = self.moments
-        residual = moments.residual
+        options = dict(options or {})
+        residual, n_obs = self.moments.residual, len(self.moments.residual)
+        counted = options.get("use_correction", kind not in PLAIN)
+        spent = (n_obs - self.n_classical) / (n_obs - self.bread.edf)
         if kind in LEFT_OUT:
-            residual = residual - moments.jacobian @ self.step
-        elif not (options or {}).get("use_correction", kind not in PLAIN):
-            n_obs = len(residual)
-            factor = (n_obs - self.n_classical) / (n_obs - self.bread.edf)
-            residual = residual * np.sqrt(factor)
-        return covariance(replace(moments, residual=residual), self.bread, kind, options, use_t)
+            residual = self._after
+        elif kind == "cluster":
+            residual = self._without_clusters(np.asarray(options["groups"]))
+            residual = residual / np.sqrt(spent) if counted else residual
+        elif not counted:
+            residual = residual * np.sqrt(spent)
+        moments = replace(self.moments, residual=residual)
+        return covariance(moments, self.bread, kind, options, use_t)
+
+    @property
+    def _after(self) -> np.ndarray:
+        """Residuals after the step, shape (n,)."""
+        return self.moments.residual - self.moments.jacobian @ self.step
+
+    def _without_clusters(self, groups: np.ndarray) -> np.ndarray:
+        """Residuals of each cluster from network and terms that are estimated without it.
+
+        Of two ways, that with fewer clusters. The classical part is the whole sample's.
+        """
+        ways = groups.reshape(len(groups), -1).T
+        codes = min((np.unique(way, return_inverse=True)[1] for way in ways), key=np.max)
+        classical = np.linalg.qr(self.moments.jacobian[:, : self.n_classical])[0]
+        rotated = self.moments.jacobian @ self.bread.root
+        residual = self._after
+        for code in range(codes.max() + 1):
+            inside = codes == code
+            own, linear = rotated[inside], classical[inside]
+            values, vectors = np.linalg.eigh(np.eye(own.shape[1]) - own.T @ own)
+            # a dummy of the cluster's own: its direction is in no residual
+            seen = values > EXACT
+            vectors = vectors[:, seen]
+            move = vectors @ ((vectors.T @ (own.T @ residual[inside])) / values[seen])
+            without = residual[inside] + own @ move
+            residual[inside] = without - linear @ (linear.T @ without)
+        return residual
 
 
 def one_step(

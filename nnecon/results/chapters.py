@@ -175,6 +175,7 @@ def _estimates(results: Any, labels: Mapping[str, str]) -> Chapter:
     frame = coefficient_cells(results.effects_frame())
     notes = [
         results.errors_sentence,
+        *margeff.notes,
         f"Last column: coefficients of {baseline} on the same rows.",
     ]
     unit = _unit(results.model.endog_names, labels)

@@ -40,7 +40,7 @@ def margins(
     at, fixed = _check(at, method, atexog, dummy, count)
     design, weights = probe.design, probe.weights
     rows = fix(design, rows_at(design, at, weights), fixed)
-    notes = []
+    notes = [probe.note] if probe.note else []
     moves = {}
     left_out = []
     for regressor in design.regressors:

@@ -1,14 +1,20 @@
 """Effects of regressors on the mean: averages and curves."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.resampling import Splitter
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.debiased_mean import DebiasedMean
 from nnecon.inference.fitted_mean import FittedMean, LinearMean
+from nnecon.inference.one_step import OneStep, one_step, terms_in_words
+from nnecon.nets import Dense
 from nnecon.results.base import Results
 from nnecon.results.effect_curves import curve
 from nnecon.results.effect_surfaces import EffectSurface, strengths, surface
@@ -44,8 +50,56 @@ class PartialEffects(Results):
         )
 
     @cached_property
+    def _step(self) -> OneStep | None:
+        """Step that removes the penalty's bias; None where there is none to remove."""
+        network, estimate = self.model.network, self.estimate
+        penalised = 0.0 < self.alpha < np.inf and self.solution.penalty > 0.0
+        if not (penalised and isinstance(network, Dense)):
+            return None
+        inputs = estimate.objective.inputs
+        fits = estimate.scaling.restore(fitted_many(network, self._members, inputs))
+        return one_step(
+            network,
+            self._members,
+            inputs,
+            self.model.endog - fits,
+            estimate.weights,
+            estimate.scaling.target_scale,
+        )
+
+    @cached_property
+    def _debiased_probe(self) -> Probe:
+        step = self._step
+        if step is None:
+            return self._probe
+        spec = self.cov_spec
+        words = terms_in_words(step.network)
+        beside = f" and of {words} of its inputs" if words else ""
+        return replace(
+            self._probe,
+            mean=DebiasedMean.of(self._members, self.estimate.scaling, step),
+            covariance=step.covariance(spec.kind, spec.options, spec.use_t),
+            note="Effects are debiased: one step undoes the penalty's shrinkage in the directions "
+            f"of the network{beside}; debias=False gives those of the penalised estimate.",
+        )
+
+    def _probe_for(self, debias: bool | None) -> Probe:
+        """The mean that effects are read off, and the covariance of its parameters."""
+        if not (debias is None or isinstance(debias, bool)):
+            raise SpecificationError(f"debias={debias!r}: give True, False or None.")
+        bootstrapped = self.cov_type == "bootstrap" and self._step is not None
+        if debias and bootstrapped:
+            raise SpecificationError(
+                "debias=True has no bootstrap errors: draws are of the penalised estimate; choose "
+                "another covariance, res.with_cov('HC3') for one, or debias=False."
+            )
+        if debias is False or bootstrapped:
+            return self._probe
+        return self._debiased_probe
+
+    @cached_property
     def _margeff(self) -> MarginalEffects:
-        return margins(self._probe, "overall", "dydx", None, False, False)
+        return margins(self._probe_for(None), "overall", "dydx", None, False, False)
 
     def get_margeff(
         self,
@@ -54,6 +108,7 @@ class PartialEffects(Results):
         atexog: Mapping[str, Any] | None = None,
         dummy: bool = False,
         count: bool = False,
+        debias: bool | None = None,
     ) -> MarginalEffects:
         r"""Marginal effects on the mean with delta-method standard errors, as in statsmodels.
 
@@ -82,6 +137,12 @@ class PartialEffects(Results):
         count : bool
             Whether variables with the values 0, 1, 2, ... change by one:
             :math:`(F(x+1) - F(x-1))/2`.
+        debias : bool, optional
+            Whether one step removes what the penalty does to the effects: it shrinks them to the
+            classical model's, by more than a standard error where the mean bends, so that
+            intervals miss. True by default, but for ``cov_type="bootstrap"``, whose draws are of
+            the penalised estimate. The classical model and estimates without a penalty have no
+            such bias, and nothing is changed. See :mod:`nnecon.inference.one_step`.
 
         Returns
         -------
@@ -108,9 +169,10 @@ class PartialEffects(Results):
         >>> found.summary_frame().columns[0]
         'd(lny)/d(lnx)'
         """
-        if at == "overall" and method == "dydx" and not (atexog or dummy or count):
+        plain = at == "overall" and method == "dydx" and not (atexog or dummy or count)
+        if plain and debias is None:
             return self._margeff
-        return margins(self._probe, at, method, atexog, dummy, count)
+        return margins(self._probe_for(debias), at, method, atexog, dummy, count)
 
     def effect_curve(
         self,

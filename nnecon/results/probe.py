@@ -8,6 +8,7 @@ import numpy as np
 
 from nnecon.data.design import Design
 from nnecon.inference.covariance import Covariance
+from nnecon.inference.debiased_mean import DebiasedMean
 from nnecon.inference.fitted_mean import FittedMean, LinearMean, Number, Numbers, with_covariance
 
 
@@ -20,25 +21,29 @@ class Probe:
     design : Design
         Says how the rows move.
     mean, classical
-        The network's mean, and the classical model's.
+        The network's mean, as estimated or after the step that removes the penalty's bias, and the
+        classical model's.
     covariance : Covariance
-        Of the network's standardised parameters.
+        Of the parameters by which numbers of the mean are differentiated.
     classical_covariance : ndarray of shape (p, p)
         Of the classical model's coefficients.
     weights : ndarray of shape (n,)
         Shares of the observations in averages; they sum to one.
     endog_name, baseline_name : str
         The dependent variable, and what the classical model is called.
+    note : str
+        Which estimate this is, where that is to be said.
     """
 
     design: Design
-    mean: FittedMean
+    mean: FittedMean | DebiasedMean
     classical: LinearMean
     covariance: Covariance
     classical_covariance: np.ndarray
     weights: np.ndarray
     endog_name: str
     baseline_name: str
+    note: str = ""
 
     def numbers(self, found: Sequence[Number]) -> Numbers:
         """Numbers of the network's mean with their covariance."""

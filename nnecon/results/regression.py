@@ -112,16 +112,19 @@ class NeuralRegressionResults(RegressionNumbers, Diagnostics, NestedModelTests):
         statsmodels.iolib.summary.Summary
             ``as_text()``, ``as_html()``, ``as_latex()``.
         """
-        blocks = []
+        blocks: list[tables.Table] = []
+        about_effects: tuple[str, ...] = ()
         if self.model.design.regressors:
             effects = coefficient_cells(self.effects_frame(alpha))
             blocks.append(tables.Table(effects, "Average partial effects"))
+            about_effects = self.get_margeff().notes
         if self.model.interpretable if params is None else params:
             blocks.insert(0, tables.Table(coefficient_cells(self._table(alpha)), "Parameters"))
         blocks.append(tables.Table(cells_of_tests(self._summary_tests), "Diagnostic tests"))
         blocks.append(tables.Table(self._tail()))
         notes = [
             self.errors_sentence,
+            *about_effects,
             self.solution.status,
         ]
         notes += self._search_notes()

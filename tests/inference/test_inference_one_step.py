@@ -190,6 +190,45 @@ def test_hc3_leaves_observations_out(sample):
     np.testing.assert_allclose(found, (own**2).sum(), rtol=1e-8)
 
 
+@pytest.mark.parametrize("corrected", [True, False])
+def test_clusters_are_left_out_of_the_network(sample, corrected):
+    """Residuals of a cluster from an estimate without it, but for the linear part."""
+    inputs, _, target, _ = sample
+    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01))
+    phi, residual = step.moments.jacobian, step.moments.residual
+    groups, linear = np.arange(N) // 40, np.linalg.qr(inputs[:, :3])[0]
+    sums = []
+    for group in range(10):
+        out = groups == group
+        kept = phi[~out]
+        left = kept.T @ kept + np.diag(step.moments.ridge)
+        own = residual[out] - phi[out] @ np.linalg.solve(left, kept.T @ residual[~out])
+        own = own - linear[out] @ (linear[out].T @ own)
+        sums.append(step.representer(gradient[1])[out] @ own)
+    expected = np.sum(np.square(sums)) * (10 / 9 * (N - 1) / (N - 3) if corrected else 1.0)
+    options = {"groups": groups, "use_correction": corrected}
+    found = step.covariance("cluster", options)
+    np.testing.assert_allclose(gradient[1] @ found.matrix @ gradient[1], expected, rtol=1e-6)
+    both = step.covariance("cluster", {**options, "groups": np.column_stack([groups, groups])})
+    np.testing.assert_allclose(both.matrix, found.matrix, rtol=1e-8, atol=1e-14)
+
+
+def test_dummies_of_clusters(sample):
+    """Clusters with dummies of their own have finite errors."""
+    inputs, _, target, _ = sample
+    groups = np.arange(N) // 40
+    dummies = (groups[:, None] == np.arange(1, 10)).astype(float)
+    network = Dense(12, 2, (6,), "tanh")
+    rows = np.column_stack([inputs[:, :3], dummies, inputs[:, 3:]])
+    params = least_squares(network, rows, target, WEIGHTS)
+    params = params + 0.3 * network.init(np.random.default_rng(0))
+    residual = target - fitted(network, params, rows)
+    step = one_step(network, params[None], rows, residual[None], WEIGHTS, 1.0)
+    matrix = step.covariance("cluster", {"groups": groups}).matrix
+    assert np.isfinite(matrix).all()
+    assert 1e-4 < matrix[1, 1] < 1.0
+
+
 def test_terms_of_dummies_and_of_networks_alone():
     rng = np.random.default_rng(0)
     z = np.column_stack([rng.standard_normal(200), rng.integers(0, 2, 200)])
