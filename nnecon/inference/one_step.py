@@ -14,7 +14,7 @@ the same directions. The weights :math:`a` are the estimated Riesz representer o
 function :math:`h` spanned by :math:`\Phi`, :math:`T(h) = \sum_i w_i a(x_i) h(x_i)` but for
 :math:`\Lambda`. What the penalty has taken from the estimate within this span is therefore given
 back, and errors of the network change :math:`\hat T` only to second order. :math:`\Lambda` is
-small: it holds a direction back as one observation would.
+small, a tenth of the penalty that the estimate bears.
 
 This is one Gauss-Newton step from the penalised estimate, nearly without the penalty. The debiased
 lasso (van de Geer, Buehlmann, Ritov and Dezeure, 2014) takes such a step, Hirshberg and Wager
@@ -34,8 +34,11 @@ from nnecon.inference.covariance import Bread, Covariance, Moments, bread, covar
 from nnecon.inference.effects import values_and_gradients
 from nnecon.nets import Dense, Enriched
 
+UNDERSMOOTHING = 0.1
+"""Share of the penalty that the step bears."""
+
 SHARE = 0.1
-"""Terms beside the network are at most this share of the observations."""
+"""Terms beside the network are at most this share of the observations that differ."""
 
 LEFT_OUT = ("HC2", "HC3", "cluster-crv3")
 """Kinds of covariance that leave observations out."""
@@ -147,6 +150,7 @@ class OneStep:
 def one_step(
     network: Dense,
     members: np.ndarray,
+    alpha: float,
     inputs: np.ndarray,
     residuals: np.ndarray,
     weights: np.ndarray,
@@ -160,6 +164,8 @@ def one_step(
         What each member is.
     members : ndarray of shape (m, p)
         Parameters, a row a network. Directions are those of the first.
+    alpha : float
+        Penalty of the estimate.
     inputs : ndarray of shape (n, r)
         Standardised rows.
     residuals : ndarray of shape (m, n)
@@ -182,7 +188,7 @@ def one_step(
     moments = Moments(
         roots * residuals.mean(axis=0),
         roots[:, None] * gradients * target_scale,
-        ridge * target_scale**2,
+        UNDERSMOOTHING * alpha * len(inputs) * ridge * target_scale**2,
     )
     middle = bread(moments)
     scores = (roots * residuals) @ moments.jacobian
@@ -194,8 +200,8 @@ def terms(network: Dense, inputs: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Terms beside a network: powers and products of its inputs, as many as the rows allow.
 
     Squares come first, then cubes, then products of two inputs; the last groups are left out where
-    there would be more terms than a tenth of the rows. Inputs with two values have no powers. A
-    network without linear part starts with the inputs themselves.
+    there would be more terms than a tenth of the rows that differ. Inputs with two values have no
+    powers. A network without linear part starts with the inputs themselves.
 
     Parameters
     ----------
@@ -228,9 +234,10 @@ def terms(network: Dense, inputs: np.ndarray) -> tuple[tuple[int, ...], ...]:
     ]
     if network.n_linear <= 1:
         groups.insert(0, [(at,) for at in every])
+    distinct = len(np.unique(z, axis=0))
     found: list[tuple[int, ...]] = []
     for group in groups:
-        if len(found) + len(group) > SHARE * len(inputs):
+        if len(found) + len(group) > SHARE * distinct:
             break
         found += group
     return tuple(found)

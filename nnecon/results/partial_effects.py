@@ -61,6 +61,7 @@ class PartialEffects(Results):
         return one_step(
             network,
             self._members,
+            self.alpha,
             inputs,
             self.model.endog - fits,
             estimate.weights,
@@ -140,9 +141,11 @@ class PartialEffects(Results):
         debias : bool, optional
             Whether one step removes what the penalty does to the effects: it shrinks them to the
             classical model's, by more than a standard error where the mean bends, so that
-            intervals miss. True by default, but for ``cov_type="bootstrap"``, whose draws are of
+            intervals miss. By default averages over the rows are debiased, with two exceptions:
+            effects at a single point (``"mean"``, ``"median"``, ``"zero"``), where the step adds
+            more variance than it removes bias, and ``cov_type="bootstrap"``, whose draws are of
             the penalised estimate. The classical model and estimates without a penalty have no
-            such bias, and nothing is changed. See :mod:`nnecon.inference.one_step`.
+            such bias and stay as they are. See :mod:`nnecon.inference.one_step`.
 
         Returns
         -------
@@ -169,6 +172,8 @@ class PartialEffects(Results):
         >>> found.summary_frame().columns[0]
         'd(lny)/d(lnx)'
         """
+        if debias is None and not (at == "overall" or isinstance(at, Mapping)):
+            debias = False
         plain = at == "overall" and method == "dydx" and not (atexog or dummy or count)
         if plain and debias is None:
             return self._margeff

@@ -52,7 +52,7 @@ def test_parametric_bootstrap(fit, cov_type):
     g = np.random.default_rng(0)
     root = np.linalg.cholesky(results.covariance.matrix)
     draws = fit.solution.params + g.standard_normal((DRAWS, len(root))) @ root.T
-    margeff = results.get_margeff()
+    margeff = results.get_margeff(debias=False)
     ratio = margeff.margeff_se / effects(fit, draws).std(axis=0, ddof=1)
     assert np.abs(ratio - 1).max() < 0.05, ratio
     here = effects(fit, fit.solution.params[None])[0]
@@ -74,7 +74,7 @@ def test_draws_through_results_at_are_the_same(fit):
         there = fit.model.results_at(draw, alpha=fit.alpha, cov_type="nonrobust")
         standardised = np.linalg.solve(fit._map[0], draw - fit._map[1])
         np.testing.assert_allclose(
-            there.get_margeff().margeff, effects(fit, standardised[None])[0], rtol=1e-7
+            there.get_margeff(debias=False).margeff, effects(fit, standardised[None])[0], rtol=1e-7
         )
 
 
@@ -100,7 +100,7 @@ def test_refitting_on_simulated_samples(fit):
     noise = np.sqrt(fit.scale) / scaling.target_scale
     targets = mean + noise * g.standard_normal((DRAWS, len(mean)))
     params = refit(fit, targets, np.broadcast_to(fit.model.weights, targets.shape))
-    ratio = fit.get_margeff().margeff_se / effects(fit, params).std(axis=0, ddof=1)
+    ratio = fit.get_margeff(debias=False).margeff_se / effects(fit, params).std(axis=0, ddof=1)
     assert np.abs(ratio - 1).max() < 0.05, ratio
 
 
@@ -111,5 +111,7 @@ def test_refitting_on_reweighted_samples(fit):
     weights = g.exponential(size=(DRAWS, int(fit.nobs)))
     target = fit.estimate.objective.target
     params = refit(fit, np.broadcast_to(target, weights.shape), weights)
-    ratio = fit.with_cov("HC1").get_margeff().margeff_se / effects(fit, params).std(axis=0, ddof=1)
+    ratio = fit.with_cov("HC1").get_margeff(debias=False).margeff_se / effects(fit, params).std(
+        axis=0, ddof=1
+    )
     assert np.abs(ratio - 1).max() < 0.05, ratio

@@ -43,10 +43,10 @@ def slopes(inputs, network, params):
     return np.array([value for value, _ in found]), np.array([gradient for _, gradient in found])
 
 
-def estimates(inputs, target, params):
+def estimates(inputs, target, params, alpha):
     """Plug-in and one-step average slopes, and the step."""
     residual = target - fitted(NETWORK, params, inputs)
-    step = one_step(NETWORK, params[None], inputs, residual[None], WEIGHTS, 1.0)
+    step = one_step(NETWORK, params[None], alpha, inputs, residual[None], WEIGHTS, 1.0)
     own = np.append(params, np.zeros(len(step.network.terms)))
     plug_in, gradient = slopes(inputs, step.network, own)
     return plug_in, plug_in + gradient @ step.step, gradient, step
@@ -67,11 +67,11 @@ def test_gives_back_what_the_penalty_took(sample):
     inputs, mean, target, truth = sample
     biases = []
     for alpha in (0.01, 0.02):
-        plug_in, debiased, _, _ = estimates(inputs, mean, solved(inputs, mean, alpha))
+        plug_in, debiased, _, _ = estimates(inputs, mean, solved(inputs, mean, alpha), alpha)
         biases.append(np.abs([plug_in - truth, debiased - truth]))
         assert biases[-1][0].max() > 0.05
         assert (biases[-1][1] < 0.2 * biases[-1][0]).all(), (alpha, biases[-1])
-    found = [estimates(inputs, target, solved(inputs, target, alpha)) for alpha in (0.003, 0.02)]
+    found = [estimates(inputs, target, solved(inputs, target, a), a) for a in (0.003, 0.02)]
     (small, small_step, *_), (large, large_step, *_) = found
     assert np.abs(large_step - small_step).max() < 0.2 * np.abs(large - small).max()
 
@@ -80,7 +80,7 @@ def test_representer_reproduces_slopes_of_what_it_spans(sample):
     """Weighted sums of residuals of functions in the span are their average slopes."""
     inputs, _, target, _ = sample
     params = solved(inputs, target, 0.01)
-    _, _, gradient, step = estimates(inputs, target, params)
+    _, _, gradient, step = estimates(inputs, target, params, 0.01)
     z = inputs[:, 3:]
     functions = np.column_stack([z, z[:, 0] ** 2, z[:, 1] ** 3, z[:, 0] * z[:, 1]])
     slope_of = np.array(
@@ -101,14 +101,14 @@ def test_step_is_ridge_regression_of_the_residuals(sample):
     params = solved(inputs, target, 0.02)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, N)
     residual = target - fitted(NETWORK, params, inputs)
-    step = one_step(NETWORK, params[None], inputs, residual[None], 7.0 * weights, 2.0)
+    step = one_step(NETWORK, params[None], 0.02, inputs, residual[None], 7.0 * weights, 2.0)
     network = step.network
     own = np.append(params, np.zeros(len(network.terms)))
     phi = numerical_jacobian(lambda at: fitted(network, at, inputs), own)
     relative = weights / weights.mean()
     ridge = NETWORK.penalised.astype(float)
     ridge = np.append(ridge, relative @ phi[:, NETWORK.n_params :] ** 2 / N)
-    left = (phi.T * relative) @ phi + np.diag(ridge)
+    left = (phi.T * relative) @ phi + 0.1 * 0.02 * N * np.diag(ridge)
     expected = np.linalg.solve(left, (phi.T * relative) @ residual) / 2.0
     np.testing.assert_allclose(step.step, expected, rtol=1e-4, atol=1e-6)
 
@@ -118,8 +118,8 @@ def test_mean_of_networks(sample):
     inputs, _, target, _ = sample
     members = np.stack([solved(inputs, target, 0.01, seed) for seed in (0, 1)])
     residuals = target - fitted_many(NETWORK, members, inputs)
-    joint = one_step(NETWORK, members, inputs, residuals, WEIGHTS, 1.0)
-    mean = one_step(NETWORK, members[:1], inputs, residuals.mean(0)[None], WEIGHTS, 1.0)
+    joint = one_step(NETWORK, members, 0.01, inputs, residuals, WEIGHTS, 1.0)
+    mean = one_step(NETWORK, members[:1], 0.01, inputs, residuals.mean(0)[None], WEIGHTS, 1.0)
     assert joint.steps.shape == (2, joint.network.n_params)
     assert np.abs(joint.steps[0] - joint.steps[1]).max() > 1e-6
     np.testing.assert_allclose(joint.step, mean.step, rtol=1e-8, atol=1e-12)
@@ -146,7 +146,7 @@ def test_linear_model(sample, kind, options):
     linear, exog = Dense(3, 0, (), "tanh"), inputs[:, :3] + [0.0, 0.5, -1.0]
     params = least_squares(linear, exog, target, WEIGHTS)
     residual = target - exog @ params
-    step = one_step(linear, params[None], exog, residual[None], WEIGHTS, 1.0)
+    step = one_step(linear, params[None], 1.0, exog, residual[None], WEIGHTS, 1.0)
     assert step.network.terms == ()
     assert np.abs(step.step).max() < 1e-12
     expected = sm.OLS(target, exog).fit(cov_type=kind, cov_kwds=options or None)
@@ -157,7 +157,7 @@ def test_linear_model(sample, kind, options):
 def test_degrees_of_freedom_of_the_network_count(sample, kind):
     """Robust variances are larger by what network and terms have used."""
     inputs, _, target, _ = sample
-    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01))
+    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
     scores = np.array([step.representer(own) for own in gradient]) * step.moments.residual
     plain = (scores**2).sum(axis=1)
     if kind == "HAC":
@@ -173,7 +173,7 @@ def test_degrees_of_freedom_of_the_network_count(sample, kind):
 def test_hc3_leaves_observations_out(sample):
     """HC3 takes the exact leave-one-out residuals of the enriched regression."""
     inputs, _, target, _ = sample
-    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01))
+    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
     phi = step.moments.jacobian
     scores = []
     for out in range(0, N, 40):
@@ -194,7 +194,7 @@ def test_hc3_leaves_observations_out(sample):
 def test_clusters_are_left_out_of_the_network(sample, corrected):
     """Residuals of a cluster from an estimate without it, but for the linear part."""
     inputs, _, target, _ = sample
-    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01))
+    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
     phi, residual = step.moments.jacobian, step.moments.residual
     groups, linear = np.arange(N) // 40, np.linalg.qr(inputs[:, :3])[0]
     sums = []
@@ -223,7 +223,7 @@ def test_dummies_of_clusters(sample):
     params = least_squares(network, rows, target, WEIGHTS)
     params = params + 0.3 * network.init(np.random.default_rng(0))
     residual = target - fitted(network, params, rows)
-    step = one_step(network, params[None], rows, residual[None], WEIGHTS, 1.0)
+    step = one_step(network, params[None], 0.01, rows, residual[None], WEIGHTS, 1.0)
     matrix = step.covariance("cluster", {"groups": groups}).matrix
     assert np.isfinite(matrix).all()
     assert 1e-4 < matrix[1, 1] < 1.0

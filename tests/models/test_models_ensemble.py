@@ -59,8 +59,8 @@ def test_predictions_and_effects_are_means(frame, results):
     expected = np.mean([one.predict(new) for one in own], axis=0)
     np.testing.assert_allclose(results.predict(new), expected, rtol=1e-10)
     np.testing.assert_allclose(results.get_prediction(new).predicted_mean, expected, rtol=1e-10)
-    effects = np.mean([one.get_margeff().margeff for one in own], axis=0)
-    np.testing.assert_allclose(results.get_margeff().margeff, effects, rtol=1e-8)
+    effects = np.mean([one.get_margeff(debias=False).margeff for one in own], axis=0)
+    np.testing.assert_allclose(results.get_margeff(debias=False).margeff, effects, rtol=1e-8)
     curves = np.mean([one.effect_curve("x1", 5).frame["mean"] for one in own], axis=0)
     np.testing.assert_allclose(results.effect_curve("x1", 5).frame["mean"], curves, rtol=1e-10)
     assert results.edf == pytest.approx(np.mean([one.edf for one in own]))
@@ -71,8 +71,8 @@ def test_errors_hold_the_spread_between_members(frame, results):
     found = results.get_prediction(new)
     spread = np.std([one.predict(new) for one in own], axis=0, ddof=1) / 2.0
     np.testing.assert_allclose(found.se_starts, spread, rtol=1e-8)
-    effects = results.get_margeff()
-    own_effects = [one.get_margeff().margeff for one in own]
+    effects = results.get_margeff(debias=False)
+    own_effects = [one.get_margeff(debias=False).margeff for one in own]
     np.testing.assert_allclose(
         effects.se_starts, np.std(own_effects, axis=0, ddof=1) / 2.0, rtol=1e-8
     )
@@ -99,7 +99,8 @@ def test_errors_hold_the_spread_between_members(frame, results):
 def test_every_covariance(single, results, kind, options):
     found = results.with_cov(kind, **options)
     errors = (
-        found.get_margeff().margeff_se / single.with_cov(kind, **options).get_margeff().margeff_se
+        found.get_margeff(debias=False).margeff_se
+        / single.with_cov(kind, **options).get_margeff(debias=False).margeff_se
     )
     assert errors.between(0.5, 2.0).all()
     assert found.cov_params().shape == (len(results.params),) * 2
@@ -112,7 +113,7 @@ def test_one_network_is_no_ensemble(model, single):
     np.testing.assert_array_equal(one.bse, single.bse)
     assert one.n_networks == len(one.members) == 1
     assert (one.get_prediction().se_starts == 0).all()
-    assert (one.get_margeff().se_starts == 0).all()
+    assert (one.get_margeff(debias=False).se_starts == 0).all()
 
 
 def test_the_model_predicts_from_the_stacked_parameters(model, frame, results):
@@ -160,7 +161,7 @@ def test_sparse_members(model):
     fit = model.fit(alpha=0.003, alphas=6, n_starts=4, ensemble=3, L1_wt=1.0)
     assert fit.converged
     assert fit.n_networks == 3
-    assert np.isfinite(fit.get_margeff().margeff_se).all()
+    assert np.isfinite(fit.get_margeff(debias=False).margeff_se).all()
 
 
 @pytest.mark.slow

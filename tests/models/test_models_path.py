@@ -107,7 +107,7 @@ def test_chosen_penalty(results):
     np.testing.assert_allclose(results.params, path.params[at], rtol=1e-12)
     np.testing.assert_allclose(results.edf, path.edf[at])
     np.testing.assert_allclose(
-        results.get_margeff().margeff, path.effects.iloc[at].to_numpy(), rtol=1e-9
+        results.get_margeff(debias=False).margeff, path.effects.iloc[at].to_numpy(), rtol=1e-9
     )
 
 

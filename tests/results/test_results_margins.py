@@ -90,7 +90,7 @@ def test_columns_are_rebuilt_where_variables_are_set(bent):
     results, frame = bent
     weights = frame["w"] / frame["w"].sum()
     slope, _ = moved(results, frame, x1=0.5, region="West")
-    found = results.get_margeff({"x1": 0.5, "region": "West"})
+    found = results.get_margeff({"x1": 0.5, "region": "West"}, debias=False)
     assert found.margeff["x1"] == pytest.approx(weights @ slope, rel=1e-6)
     repeated = frame.loc[np.repeat(frame.index, frame["w"].astype(int))]
     frequent = repeated["region"].mode()[0]
@@ -145,11 +145,11 @@ def test_elasticities_are_averages_over_rows(bent):
         "dyex": slope * frame["x1"],
         "eydx": slope / value,
     }.items():
-        found = results.get_margeff(method=method)
+        found = results.get_margeff(method=method, debias=False)
         assert found.margeff["x1"] == pytest.approx(weights @ rows, rel=1e-6)
     west = np.log(results.predict(frame.assign(region="West")))
     east = np.log(results.predict(frame.assign(region="East")))
-    found = results.get_margeff(method="eydx").margeff["C(region)[T.West]"]
+    found = results.get_margeff(method="eydx", debias=False).margeff["C(region)[T.West]"]
     assert found == pytest.approx(weights @ (west - east), rel=1e-8)
 
 
@@ -160,11 +160,12 @@ def test_errors_of_elasticities_by_finite_differences(bent, method):
 
     def effects(params):
         there = model.results_at(params, results.alpha)
-        return there.get_margeff(method=method).margeff
+        return there.get_margeff(method=method, debias=False).margeff
 
     jacobian = numerical_jacobian(effects, results.params, 1e-5)
     expected = np.sqrt(np.diag(jacobian @ results.cov_params() @ jacobian.T))
-    np.testing.assert_allclose(results.get_margeff(method=method).margeff_se, expected, rtol=1e-4)
+    found = results.get_margeff(method=method, debias=False)
+    np.testing.assert_allclose(found.margeff_se, expected, rtol=1e-4)
 
 
 def test_categories_have_no_logarithm(bent):
@@ -179,16 +180,16 @@ def test_dummies_and_counts():
     frame["y"] = 5.0 + np.tanh(frame["k"] - 2) * (1 + frame["d"]) + 0.1 * g.standard_normal(90)
     model = ne.NeuralRegression.from_formula("y ~ d * k", frame, hidden=(2,))
     results = model.fit(alpha=0.003, n_starts=2)
-    steps = results.get_margeff(dummy=True, count=True).margeff
+    steps = results.get_margeff(dummy=True, count=True, debias=False).margeff
     on, off = results.predict(frame.assign(d=1.0)), results.predict(frame.assign(d=0.0))
     assert steps["d"] == pytest.approx((on - off).mean(), rel=1e-9)
     up, down = (results.predict(frame.assign(k=frame["k"] + h)) for h in (1.0, -1.0))
     assert steps["k"] == pytest.approx((up - down).mean() / 2.0, rel=1e-9)
-    slopes = results.get_margeff().margeff
+    slopes = results.get_margeff(debias=False).margeff
     assert abs(slopes["d"] - steps["d"]) > 1e-4
-    assert results.get_margeff(dummy=True).margeff["k"] == slopes["k"]
-    assert results.get_margeff(count=True).margeff["d"] == slopes["d"]
-    logs = results.get_margeff(method="eydx", dummy=True).margeff["d"]
+    assert results.get_margeff(dummy=True, debias=False).margeff["k"] == slopes["k"]
+    assert results.get_margeff(count=True, debias=False).margeff["d"] == slopes["d"]
+    logs = results.get_margeff(method="eydx", dummy=True, debias=False).margeff["d"]
     assert logs == pytest.approx(np.log(on / off).mean(), rel=1e-9)
 
 
@@ -202,7 +203,8 @@ def test_ensembles_have_margins(curved_frame):
         assert (found.se_starts < found.margeff_se).all()
     slope, value = moved(results, frame)
     expected = (slope * frame["x1"] / value).mean()
-    assert results.get_margeff(method="eyex").margeff["x1"] == pytest.approx(expected, rel=1e-6)
+    found = results.get_margeff(method="eyex", debias=False)
+    assert found.margeff["x1"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_variables_that_enter_through_a_function(curved_frame):
