@@ -84,7 +84,7 @@ def rejections(null, alpha, replications, units=4, n_obs=500):
             row = {
                 "all weights": stats.chi2.sf(value, rank),
                 "wald_test_terms": fit.wald_test_terms().table.loc["c", "pvalue"],
-                "average effect": fit.get_margeff().pvalues["c"],
+                "average effect": fit.get_margeff(debias=False).pvalues["c"],
             }
             found.append({"cov_type": kind, **row})
     return (pd.DataFrame(found).set_index("cov_type") < 0.05).groupby(level=0).mean()

@@ -41,7 +41,7 @@ def test_network_effects_and_predictions(kind, spread):
             transform, offset = model.user_units(model.scaling)
             params = transform @ solution.params + offset
             results = model.results_at(params, alpha, cov_type=kind)
-        margeff = results.get_margeff()
+        margeff = results.get_margeff(debias=False)
         effects.append(margeff.margeff.to_numpy())
         errors.append(margeff.margeff_se.to_numpy())
         frame = results.get_prediction().summary_frame(alpha=0.1)

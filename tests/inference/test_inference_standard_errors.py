@@ -50,7 +50,7 @@ def test_bootstrap_errors_match_the_spread_of_effects(kind):
     for replication in range(120):
         y = smooth(x) + (0.3 + 0.4 * np.abs(x[:, 0])) * rng.standard_normal(300)
         fit = repeated.fit(pd.DataFrame(x, columns=["a", "b"]).assign(y=y))
-        margeff = fit.get_margeff().margeff
+        margeff = fit.get_margeff(debias=False).margeff
         effects.append(margeff)
         if replication < 20:
             errors.append(fit.bootstrap(kind, draws=60, rng=replication).margeff.bse)
@@ -71,9 +71,9 @@ def test_two_way_errors_match_the_spread_of_effects():
         fit = repeated.fit(
             frame, cov_type="cluster", cov_kwds={"groups": np.column_stack([firms, years])}
         )
-        effects.append(fit.get_margeff().margeff)
-        errors.append(fit.get_margeff().margeff_se)
-        single.append(fit.with_cov("HC1").get_margeff().margeff_se)
+        effects.append(fit.get_margeff(debias=False).margeff)
+        errors.append(fit.get_margeff(debias=False).margeff_se)
+        single.append(fit.with_cov("HC1").get_margeff(debias=False).margeff_se)
     effect_of_b = ratios(effects, errors)[1]
     assert 0.8 < effect_of_b < 1.15, effect_of_b
     assert ratios(effects, single)[1] < 0.6 * effect_of_b
@@ -88,7 +88,7 @@ def test_cluster_bootstrap_matches_the_spread_of_effects():
         y = smooth(x) + rng.standard_normal(40)[groups] + 0.3 * rng.standard_normal(400)
         frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=y)
         fit = repeated.fit(frame)
-        effects.append(fit.get_margeff().margeff)
+        effects.append(fit.get_margeff(debias=False).margeff)
         if replication < 20:
             drawn = fit.bootstrap("cluster", draws=60, rng=replication, groups=groups)
             errors.append(drawn.margeff.bse)
