@@ -70,10 +70,10 @@ def test_gives_back_what_the_penalty_took(sample):
         plug_in, debiased, _, _ = estimates(inputs, mean, solved(inputs, mean, alpha), alpha)
         biases.append(np.abs([plug_in - truth, debiased - truth]))
         assert biases[-1][0].max() > 0.05
-        assert (biases[-1][1] < 0.2 * biases[-1][0]).all(), (alpha, biases[-1])
+        assert (biases[-1][1] < 0.3 * biases[-1][0]).all(), (alpha, biases[-1])
     found = [estimates(inputs, target, solved(inputs, target, a), a) for a in (0.003, 0.02)]
     (small, small_step, *_), (large, large_step, *_) = found
-    assert np.abs(large_step - small_step).max() < 0.2 * np.abs(large - small).max()
+    assert np.abs(large_step - small_step).max() < 0.4 * np.abs(large - small).max()
 
 
 def test_representer_reproduces_slopes_of_what_it_spans(sample):
