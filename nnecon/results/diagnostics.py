@@ -1,6 +1,6 @@
 """Specification tests of an estimate and of the classical model that it contains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.exceptions import SpecificationError
 from nnecon.inference import nonlinearity
 from nnecon.inference.hypotheses import HypothesisTest, does_not_apply, to_frame
 from nnecon.inference.linear_null import REMAINING
@@ -22,6 +23,14 @@ NONLINEARITY: dict[str, tuple[str, Callable[..., HypothesisTest]]] = {
     "terasvirta": ("Terasvirta-Lin-Granger", nonlinearity.terasvirta_test),
     "white": ("Lee-White-Granger", nonlinearity.white_test),
 }
+
+
+BOOTSTRAP = ("reps", "rng")
+OPTIONS = {
+    "terasvirta": ("terms", *BOOTSTRAP),
+    "white": ("units", "components", "spread", "draws", "scale", *BOOTSTRAP),
+}
+"""What the tests of nonlinearity take besides."""
 
 
 class Diagnostics(ResidualTests):
@@ -55,9 +64,9 @@ class Diagnostics(ResidualTests):
             ``"baseline"`` asks whether the mean is linear, ``"network"`` whether the network leaves
             nonlinearity in its residuals (Medeiros, Terasvirta and Rech, 2006).
         **options
-            As in :func:`nnecon.diagnostic.terasvirta_test` (``terms``) and
-            :func:`nnecon.diagnostic.lee_white_granger_test` (``units``, ``components``, ``draws``),
-            and ``reps``, ``rng`` of the bootstrap.
+            ``reps``, ``rng`` of the bootstrap; ``terms`` as in
+            :func:`nnecon.diagnostic.terasvirta_test`; ``units``, ``components``, ``spread``,
+            ``draws``, ``scale`` as in :func:`nnecon.diagnostic.lee_white_granger_test`.
 
         Returns
         -------
@@ -75,6 +84,7 @@ class Diagnostics(ResidualTests):
         'F with 7 and 191 degrees of freedom'
         """
         check_method(method, NONLINEARITY)
+        _check_options(options, OPTIONS[method], f"method={method!r}")
         return self._linearity(*NONLINEARITY[method], form, robust, on, False, options)
 
     def test_reset(
@@ -97,6 +107,7 @@ class Diagnostics(ResidualTests):
         **options
             ``reps`` and ``rng`` of the wild bootstrap.
         """
+        _check_options(options, BOOTSTRAP, "RESET")
         options = {"powers": powers, **options}
         return self._linearity("RESET", nonlinearity.reset_test, form, robust, on, True, options)
 
@@ -249,3 +260,9 @@ class Diagnostics(ResidualTests):
             tested.fitted,
             **{"standardised": True, "title": title, **options},
         )
+
+
+def _check_options(given: Iterable[str], known: Sequence[str], what: str) -> None:
+    for name in given:
+        if name not in known:
+            raise SpecificationError(f"{what} takes no {name}=; it takes {', '.join(known)}.")

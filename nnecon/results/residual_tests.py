@@ -60,10 +60,10 @@ class ResidualTests(Results):
         names = {"breusch-godfrey": "Breusch-Godfrey", "ljungbox": "Ljung-Box"}
         check_method(method, names)
         check_on(on)
-        null = specification_tests.NO_AUTOCORRELATION
+        null, lags = specification_tests.NO_AUTOCORRELATION, self._lags(lags)
         if not self.model.is_time_series:
             return _needs_time(names[method], null, "autocorrelation")
-        tested, lags = self._tested(on), self._lags(lags)
+        tested = self._tested(on)
         if method == "ljungbox":
             found = specification_tests.ljung_box(
                 tested.resid, lags, self._autoregressive, advice=self._advice(True)
@@ -110,12 +110,13 @@ class ResidualTests(Results):
         check_on(on)
         if lags is not None and method != "arch":
             raise SpecificationError("lags= belongs to method='arch'.")
+        lags = self._lags(lags)
         if method == "arch" and not self.model.is_time_series:
             what = "a variance that depends on the past"
             return _needs_time("ARCH-LM", specification_tests.NO_ARCH, what)
         tested = self._tested(on)
         if method == "arch":
-            return self._with_gaps(specification_tests.arch_lm(tested.resid, self._lags(lags)))
+            return self._with_gaps(specification_tests.arch_lm(tested.resid, lags))
         if method == "white":
             return specification_tests.white(
                 tested.resid, self.model.exog, tested.fitted, advice=self._advice(False)

@@ -265,6 +265,8 @@ def test_pictures(curved_results, macro_results):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda r: r.test_nonlinearity(units=3), "no units=; it takes terms, reps, rng"),
+        (lambda r: r.test_reset(terms="auto"), "RESET takes no terms="),
         (lambda r: r.test_nonlinearity("ramsey"), "'terasvirta', 'white'"),
         (lambda r: r.test_nonlinearity(on="ols"), "'network', 'baseline'"),
         (lambda r: r.test_serial_correlation("dw"), "'breusch-godfrey', 'ljungbox'"),
