@@ -264,9 +264,9 @@ def bootstrap_interval(
     Examples
     --------
     >>> draws = np.arange(1.0, 100.0)[:, None]
-    >>> [bound.item() for bound in bootstrap_interval(np.array([40.0]), draws, 0.1, "percentile")]
+    >>> [round(b.item(), 1) for b in bootstrap_interval(np.array([40.0]), draws, 0.1, "percentile")]
     [5.9, 94.1]
-    >>> [bound.item() for bound in bootstrap_interval(np.array([40.0]), draws, 0.1, "basic")]
+    >>> [round(b.item(), 1) for b in bootstrap_interval(np.array([40.0]), draws, 0.1, "basic")]
     [-14.1, 74.1]
     """
     if method == "normal":

@@ -58,7 +58,7 @@ class HypothesisTests(Uncertainty):
         ...     "growth ~ lag(growth, 1) + lag(infl, 1)", macro, hidden=()
         ... ).fit()
         >>> results.t_test("lag(growth, 1) = 0.5").pvalue.round(3).item()
-        0.023
+        0.016
         """
         null = linear_constraints(r_matrix, self._param_names)
         return contrast_t_test(self._estimates(), null, use_t)
