@@ -168,12 +168,13 @@ def _accumulated(
             f"no observation has {regressor.name!r} between {points[k]:g} and {points[k + 1]:g}; "
             "accumulated local effects need some in every bin: give fewer points or another grid."
         )
-    edges = [rows.set({regressor: point}).exog for point in points]
-    found = [mean.level(edges[0], np.zeros_like(weights))]
+    low = rows.set({regressor: points[0]}).exog
+    found = [mean.level(low, np.zeros_like(weights))]
     for k, share in enumerate(shares):
         local = np.where(bins == k, weights, 0.0) / share
-        change = mean.level(edges[k + 1], local) - mean.level(edges[k], local)
-        found.append(found[-1] + change)
+        high = rows.set({regressor: points[k + 1]}).exog
+        found.append(found[-1] + mean.level(high, local) - mean.level(low, local))
+        low = high
     total = shares.sum()
     centre = found[0].times(0.0)
     for k, share in enumerate(shares):

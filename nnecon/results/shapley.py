@@ -1,6 +1,6 @@
 """Shapley values of predictions by variable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from nnecon.data.moving_rows import MovingRows
 from nnecon.estimation.random_numbers import generator
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.shapley import MOST, exact, exact_weights, masks, sampled
+from nnecon.inference.shapley import MOST, Worth, exact, exact_weights, masks, sampled
 from nnecon.report import plots
 from nnecon.results.probe import Probe
 
@@ -88,14 +88,18 @@ def shapley(
     shares = probe.weights[chosen] / probe.weights[chosen].sum()
     behind = design.moving_rows().take(chosen)
     index = design.exog_for(rows)[1]
-    worth = _worth(probe, explained, behind, shares, len(index))
+    parts = []
+    for at in _batches(len(index), len(chosen)):
+        worth = _worth(probe, _mixed(explained, behind, at, len(chosen)), shares)
+        if n_permutations is None:
+            error = _errors(probe, explained, behind, shares, at) if errors else None
+            parts.append((exact(worth, len(names)), error))
+        else:
+            parts.append(sampled(worth, len(names), n_permutations, random))
+    found = np.concatenate([values for values, _ in parts])[: len(index)]
     se = None
-    if n_permutations is None:
-        found = exact(worth, len(names))
-        if errors:
-            se = _errors(probe, explained, behind, shares, len(index))
-    else:
-        found, se = sampled(worth, len(names), n_permutations, random)
+    if parts[0][1] is not None:
+        se = np.concatenate([error for _, error in parts])[: len(index)]
     return ShapleyValues(
         pd.DataFrame(found, index=index, columns=list(names)),
         pd.Series(probe.mean.values(explained.exog), index=index),
@@ -140,34 +144,33 @@ def _mixed(
     return exog
 
 
-def _worth(
-    probe: Probe, explained: MovingRows, behind: MovingRows, shares: np.ndarray, count: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Worth (count,) of a set of variables for all rows, in batches of one shape."""
-    size = len(shares)
+def _batches(count: int, size: int) -> Iterator[np.ndarray]:
+    """Rows to be explained together, as many each time: the last batch begins anew at its end."""
     step = min(count, max(1, BATCH // size))
-    # the last batch is filled up with rows of the first
-    starts = range(0, count, step)
-    batches = [_mixed(explained, behind, np.arange(s, s + step) % count, size) for s in starts]
+    for start in range(0, count, step):
+        yield np.arange(start, start + step) % count
+
+
+def _worth(probe: Probe, exog: Callable[[np.ndarray], np.ndarray], shares: np.ndarray) -> Worth:
+    """Worth of a set of variables for the rows of a batch."""
 
     def worth(mask: np.ndarray) -> np.ndarray:
-        found = [probe.mean.values(exog(mask)).reshape(-1, size) @ shares for exog in batches]
-        return np.concatenate(found)[:count]
+        return probe.mean.values(exog(mask)).reshape(-1, len(shares)) @ shares
 
     return worth
 
 
 def _errors(
-    probe: Probe, explained: MovingRows, behind: MovingRows, shares: np.ndarray, count: int
+    probe: Probe, explained: MovingRows, behind: MovingRows, shares: np.ndarray, at: np.ndarray
 ) -> np.ndarray:
-    """Standard errors (count, p) by the delta method."""
+    """Standard errors of the rows ``at``, by the delta method, a row each."""
     size, names = len(shares), explained.variables
     weights, sets = exact_weights(len(names)), masks(len(names))
-    out = np.empty((count, len(names)))
-    for row in range(count):
+    out = np.empty((len(at), len(names)))
+    for k, row in enumerate(at):
         exog = _mixed(explained, behind, np.array([row]), size)
         worths = [probe.mean.level(exog(mask), shares) for mask in sets]
         numbers = probe.numbers(worths)
         covariance = weights @ numbers.covariance @ weights.T
-        out[row] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        out[k] = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return out

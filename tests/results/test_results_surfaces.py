@@ -243,6 +243,19 @@ def test_shapley_values_sum_to_the_prediction(bent):
     )
 
 
+def test_batches_of_rows_do_not_matter(bent, monkeypatch):
+    results, frame = bent
+    some = frame.head(7)
+    expected = results.shapley(some, background=20).frame
+    monkeypatch.setattr("nnecon.results.shapley.BATCH", 60)
+    found = results.shapley(some, background=20)
+    pd.testing.assert_frame_equal(found.frame, expected, rtol=1e-12)
+    drawn = results.shapley(some, background=20, n_permutations=6)
+    assert drawn.frame.shape == drawn.se.shape == expected.shape
+    total = drawn.frame.sum(axis=1)
+    np.testing.assert_allclose(total, drawn.prediction - drawn.base, atol=1e-12)
+
+
 def test_errors_of_shapley_values_by_finite_differences(bent):
     results, frame = bent
 
