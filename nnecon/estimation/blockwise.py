@@ -1,6 +1,6 @@
 """The optimality certificate in memory that does not grow with the rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ DOUBLE = 2**17
 
 SCALED_BY = 2**13
 """Rows from which the scale of the gradient is computed: evenly spaced, if there are more."""
+
+CACHED = 2**10
+"""Rows of which the derivatives of each are formed together: more do not fit into the cache."""
 
 SMALLEST = np.finfo(float).tiny
 
@@ -72,26 +75,33 @@ def certificate(
     is that of ``DOUBLE`` evenly spaced rows: its sampling error, about one over the root of their
     number, is far below what mini-batches leave, and the loss is still that of all rows.
     """
-    thin, thinner = (slice(None, None, -(-n_obs // most)) for most in (DOUBLE, SCALED_BY))
-    value, gradient, diagonal = 0.0, np.zeros(len(params)), np.zeros(len(params))
-    weight, square, weight_thin, weight_thinner = 0.0, 0.0, 0.0, 0.0
     exact = n_obs <= DOUBLE
     dtype = np.float64 if exact else np.float32
+    thin, thinner = _Part(n_obs, DOUBLE), _Part(n_obs, SCALED_BY)
+    value, gradient, diagonal = 0.0, np.zeros(len(params)), np.zeros(len(params))
+    weight, square = 0.0, 0.0
     at = np.asarray(params, dtype)
     with double_precision() if exact else single_precision():
         for columns, *data in cut(blocks, width, dtype):
             sums = _sums(network, loss, columns)
-            loss_part, gradient_part = sums.loss_gradient(at, *(part[thin] for part in data))
-            gradient += np.asarray(gradient_part)
-            value += float(loss_part if exact else sums.loss(at, *data))
-            diagonal += np.asarray(sums.diagonal(at, *(part[thinner] for part in data)))
+            if exact:
+                loss_part, gradient_part = sums.loss_gradient(at, *data)
+                gradient += np.asarray(gradient_part)
+            else:
+                loss_part = sums.loss(at, *data)
+                thin.keep(data)
+            thinner.keep(data)
+            value += float(loss_part)
             _, target, weights = data
             weight += float(weights.sum(dtype=float))
-            weight_thin += float(weights[thin].sum(dtype=float))
-            weight_thinner += float(weights[thinner].sum(dtype=float))
             square += float(weights @ target**2)
-    gradient /= max(weight_thin, SMALLEST)
-    diagonal /= max(weight_thinner, SMALLEST)
+        # what was set aside is worked on together: a call for a few rows costs as much as for many
+        for data in thin.blocks(width, dtype):
+            gradient += np.asarray(sums.loss_gradient(at, *data)[1])
+        for data in thinner.blocks(min(width, CACHED), dtype):
+            diagonal += np.asarray(sums.diagonal(at, *data))
+    gradient /= max(weight if exact else thin.weight, SMALLEST)
+    diagonal /= max(thinner.weight, SMALLEST)
     ridge = alpha * penalty.ridge
     size = penalty.value(params)
     violation = penalty.violation(gradient + ridge * params, params, alpha)
@@ -102,3 +112,26 @@ def certificate(
         float(np.sqrt(square / weight)),
     )
     return value / weight, size, relative
+
+
+class _Part:
+    """Evenly spaced rows of a sample, at most about ``most``, kept as its blocks pass by."""
+
+    def __init__(self, n_obs: int, most: int) -> None:
+        self.weight = 0.0
+        self._spaced = slice(None, None, -(-n_obs // most))
+        self._kept: list[list[np.ndarray]] = []
+
+    def keep(self, data: Sequence[np.ndarray]) -> None:
+        """Set rows of a block aside."""
+        self._kept.append([part[self._spaced].copy() for part in data])
+        self.weight += float(self._kept[-1][2].sum(dtype=float))
+
+    def blocks(self, width: int, dtype: type) -> Iterator[list[np.ndarray]]:
+        """What was set aside, in blocks of one size."""
+        if self._kept:
+            rows, target, weights = (
+                np.concatenate(parts) for parts in zip(*self._kept, strict=True)
+            )
+            for _, *data in cut([(rows, target, weights)], width, dtype):
+                yield data

@@ -105,13 +105,15 @@ class _ChainTraining:
             raise SpecificationError("All weights are zero; there is no row to train on.")
         self.seed = [solver.rng, *stream(chain)]
         held = hold_out_size(self.training, len(sampled))
-        if not solver.blocked:
+        mean = chain.weights[sampled].mean()
+        if held and not solver.blocked:
             sampled = np.random.default_rng(self.seed).permutation(sampled)
         self.rows, self.held = sampled[: len(sampled) - held], sampled[len(sampled) - held :]
         n = len(chain.weights)
         self.width = min(self.training.batch_size, n)
         self.capacity = -(-n // self.width)
-        mean = chain.weights[self.rows].mean()
+        if held:
+            mean = chain.weights[self.rows].mean()
         self.data = Data(base, target, jnp.asarray((chain.weights / mean).astype(np.float32)))
 
     def trace(self, monitor: Monitor) -> Trace:
@@ -161,7 +163,7 @@ class _ChainTraining:
             generator,
         )
         share = 1 / len(self.chain.alphas)
-        shuffled = [self._shuffle(generator)]
+        shuffled, left = [self._shuffle(generator)], [self.training.epochs - 1]
 
         def epoch(state: State) -> State:
             index, count = shuffled.pop()
@@ -174,8 +176,10 @@ class _ChainTraining:
                     state, self.data, index, np.int32(first), np.int32(last), settings
                 )
                 monitor.advance(share * (last - first) / count / self.training.epochs)
-            # while the device is at work
-            shuffled.append(self._shuffle(generator))
+            if left[0]:
+                # while the device is at work
+                shuffled.append(self._shuffle(generator))
+                left[0] -= 1
             return state
 
         held_out = None
