@@ -14,12 +14,12 @@ import pandas as pd
 from nnecon.backtesting.information import Information, read_release_lag, read_vintages
 from nnecon.backtesting.methods import BaselineMethod, Forecasts, Method, read_models
 from nnecon.backtesting.schedule import AGAIN, NEW, Origin, origin_rows, schedule
-from nnecon.baselines.face import check_level, check_steps
 from nnecon.data.frames import as_frame
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.estimation.execution import Execution, Monitor
 from nnecon.exceptions import ForecastError, NneconError, NneconWarning, SpecificationError
 from nnecon.results.backtest import Backtest
+from nnecon.results.outlook import check_level, check_steps
 from nnecon.results.progress import progress_bar
 
 WINDOWS = ("expanding", "rolling")

@@ -18,14 +18,13 @@ forecasts. The same object can be fitted at every origin of a backtest.
 
 from nnecon.baselines.autoregressions import ar, var
 from nnecon.baselines.direct import ols
-from nnecon.baselines.face import Baseline, BaselineForecast, FittedBaseline
+from nnecon.baselines.face import Baseline, FittedBaseline
 from nnecon.baselines.linear import linear, linear_predictions
 from nnecon.baselines.naive import mean, random_walk, seasonal_naive
 from nnecon.baselines.univariate import arima, ets
 
 __all__ = [
     "Baseline",
-    "BaselineForecast",
     "FittedBaseline",
     "ar",
     "arima",

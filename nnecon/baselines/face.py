@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nnecon.data.frames import as_frame, clean_column
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
+from nnecon.results.outlook import Forecast, check_steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,14 +33,6 @@ class Outlook:
     se: np.ndarray
     df: float | np.ndarray = np.inf
     paths: np.ndarray | None = None
-
-    def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper limits of intervals with level ``1 - alpha``."""
-        if self.paths is not None:
-            low, high = np.quantile(self.paths, [alpha / 2.0, 1.0 - alpha / 2.0], axis=2)
-            return low, high
-        width = stats.t(self.df).ppf(1.0 - alpha / 2.0) * self.se
-        return self.mean - width, self.mean + width
 
     def after(self, skipped: int) -> "Outlook":
         """The same without the first steps."""
@@ -247,15 +239,22 @@ class FittedBaseline:
             )
         return self.get_forecast(steps).predicted_mean
 
-    def get_forecast(self, steps: int = 1) -> "BaselineForecast":
+    def get_forecast(self, steps: int = 1) -> Forecast:
         """Forecasts with standard errors and intervals."""
         check_steps(steps)
         outlooks = []
         for unit in self.units:
             late = self.end - unit.end
             outlooks.append(unit.outlook(steps + late).after(late))
+        mean, se = (
+            np.hstack([getattr(outlook, name) for outlook in outlooks]) for name in ("mean", "se")
+        )
+        df = np.hstack([np.broadcast_to(one.df, one.mean.shape) for one in outlooks])
+        drawn = [outlook.paths for outlook in outlooks if outlook.paths is not None]
+        paths = np.concatenate(drawn, axis=1).transpose(2, 0, 1) if drawn else None
         index = self.axis.following(self.end, steps, self.index_name)
-        return BaselineForecast(self.targets, index, tuple(outlooks))
+        told = "in closed form" if paths is None else f"{len(paths)} simulated paths"
+        return Forecast(self.targets, index, mean, se, paths, {"all": se**2}, told, df)
 
     def apply(self, data: Any) -> "FittedBaseline":
         """The same parameters on other data, typically later ones.
@@ -272,92 +271,6 @@ class FittedBaseline:
         units = tuple(unit.moved(frame, start) for unit in self.units)
         end = start + len(frame)
         return FittedBaseline(self.baseline, self.targets, units, self.axis, end, frame.index.name)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BaselineForecast:
-    """Forecasts with standard errors and intervals, with the face of statsmodels' predictions."""
-
-    targets: tuple[str, ...]
-    index: pd.Index
-    outlooks: tuple[Outlook, ...]
-
-    @property
-    def predicted_mean(self) -> pd.DataFrame:
-        """Forecasts, one column a target."""
-        return self._frame(np.hstack([outlook.mean for outlook in self.outlooks]))
-
-    @property
-    def se_mean(self) -> pd.DataFrame:
-        """Standard errors of the forecasts, one column a target."""
-        return self._frame(np.hstack([outlook.se for outlook in self.outlooks]))
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Intervals with level ``1 - alpha``: ``lower y`` and ``upper y`` for each target y."""
-        lower, upper = self._limits(alpha)
-        columns = {}
-        for j, name in enumerate(self.targets):
-            columns[f"lower {name}"], columns[f"upper {name}"] = lower[:, j], upper[:, j]
-        return pd.DataFrame(columns, index=self.index)
-
-    def summary_frame(self, alpha: float = 0.05, target: str | None = None) -> pd.DataFrame:
-        """Mean, standard error and interval as statsmodels names them.
-
-        Parameters
-        ----------
-        alpha : float
-            One less the level of the intervals.
-        target : str, optional
-            One target. By default all: with several targets, columns have two levels, target and
-            statistic.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``mean``, ``mean_se``, ``mean_ci_lower``, ``mean_ci_upper``.
-        """
-        lower, upper = self._limits(alpha)
-        mean, se = self.predicted_mean.to_numpy(), self.se_mean.to_numpy()
-        frames = {
-            name: pd.DataFrame(
-                {
-                    "mean": mean[:, j],
-                    "mean_se": se[:, j],
-                    "mean_ci_lower": lower[:, j],
-                    "mean_ci_upper": upper[:, j],
-                },
-                index=self.index,
-            )
-            for j, name in enumerate(self.targets)
-        }
-        if target is not None:
-            if target not in frames:
-                raise SpecificationError(f"{target!r} is no target; {suggestion(target, frames)}")
-            return frames[target]
-        return frames[self.targets[0]] if len(frames) == 1 else pd.concat(frames, axis=1)
-
-    def _limits(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        check_level(alpha)
-        limits = [outlook.interval(alpha) for outlook in self.outlooks]
-        return np.hstack([low for low, _ in limits]), np.hstack([high for _, high in limits])
-
-    def _frame(self, values: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(values, index=self.index, columns=list(self.targets))
-
-
-def check_steps(steps: Any, name: str = "steps") -> None:
-    """Refuse a number of periods that is none."""
-    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
-    if not whole or steps < 1:
-        raise ForecastError(f"{name}={steps!r}: give a whole number of periods of at least 1.")
-
-
-def check_level(alpha: Any) -> None:
-    """Refuse a level outside zero and one."""
-    if not isinstance(alpha, float | np.floating) or not 0.0 < alpha < 1.0:
-        raise SpecificationError(
-            f"alpha={alpha!r} must lie between 0 and 1, for example 0.1 for 90% intervals."
-        )
 
 
 def read_targets(targets: Sequence[str] | str | None) -> tuple[str, ...] | None:

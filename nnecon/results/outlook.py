@@ -27,12 +27,14 @@ class Forecast:
     mean, se : ndarray of shape (h, m)
         Forecasts and their standard errors, in units of the targets.
     paths : ndarray of shape (r, h, m) or None
-        Simulated futures, whose quantiles are the intervals; None where the system is linear and
-        they are those of the normal distribution.
+        Simulated futures, whose quantiles are the intervals; None where these are in closed form.
     variances : mapping of str to ndarray of shape (h, m)
         Where the variance comes from: ``shocks``, ``parameters``, ``starts``.
     method : str
         How they were made, in words.
+    df : float or ndarray of shape (h, m)
+        Degrees of freedom of the t distribution of intervals in closed form; infinite for the
+        normal one.
     """
 
     targets: tuple[str, ...]
@@ -42,6 +44,7 @@ class Forecast:
     paths: np.ndarray | None
     variances: Mapping[str, np.ndarray]
     method: str
+    df: float | np.ndarray = np.inf
 
     @property
     def predicted_mean(self) -> pd.DataFrame:
@@ -70,7 +73,7 @@ class Forecast:
         """Lower and upper ends of intervals with level ``1 - alpha``, each of shape (h, m)."""
         check_level(alpha)
         if self.paths is None:
-            width = stats.norm.ppf(1.0 - alpha / 2.0) * self.se
+            width = stats.t(self.df).ppf(1.0 - alpha / 2.0) * self.se
             return self.mean - width, self.mean + width
         low, high = np.quantile(self.paths, [alpha / 2.0, 1.0 - alpha / 2.0], axis=0)
         return low, high

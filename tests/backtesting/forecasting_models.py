@@ -5,6 +5,7 @@ results forecast. What it needs to be fast is in ``QUICK``.
 """
 
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -97,10 +98,12 @@ def _networks():
         if isinstance(family, type) and name not in ("NeuralRegression",):
             forecasts = hasattr(family, "from_formula") and hasattr(family, "series_in")
             if forecasts:
+                small = {"units": 2, "channels": 2, "hidden": 2, "window": 4}
+                known = signature(family._specify).parameters
                 found[name] = Network(
                     family,
                     "infl + tbilrate ~ growth",
-                    {"linear_lags": 2},
+                    {"linear_lags": 2, **{k: v for k, v in small.items() if k in known}},
                     {"alpha": 0.05, "n_starts": 1},
                     3,
                 )
