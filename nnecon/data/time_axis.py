@@ -210,11 +210,7 @@ class TimeAxis:
         """
         if self.kind == "integer":
             return pd.RangeIndex(self.origin + first, self.origin + first + periods, name=name)
-        if self.kind == "period":
-            start = self.origin + first * self.freq
-            return pd.period_range(start, periods=periods, freq=self.freq, name=name)
-        dates = pd.date_range(self.origin, periods=first + periods, freq=self.freq)
-        return dates[first:].rename(name)
+        return self.labels(np.arange(first, first + periods)).rename(name)
 
     def labels(self, ordinals: np.ndarray) -> pd.Index:
         """Labels of some periods, of the kind of the data; they may lie beyond the data.

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from nnecon.data.syntax import suggestion
+from nnecon.data.time_axis import label_text
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import clark_west, diebold_mariano, giacomini_white
 from nnecon.inference.accuracy.measures import accuracy
@@ -364,8 +365,8 @@ class Backtest(Immutable):
         sample = "growing" if self.window is None else f"rolling, {self.window} periods"
         header = [
             ("Origins:", str(len(self.cutoffs))),
-            ("First cutoff:", str(first)),
-            ("Last cutoff:", str(last)),
+            ("First cutoff:", label_text(first)),
+            ("Last cutoff:", label_text(last)),
             ("Periods between:", str(self.step)),
             ("Horizons:", f"1 to {self.horizons[-1]}" if self.horizons[-1] > 1 else "1"),
             ("Samples:", sample),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from nnecon.data.time_axis import label_text
 from nnecon.report.html import Chapter, FigureBlock, TableBlock, TextBlock
 from nnecon.results.backtest import Backtest
 
@@ -53,7 +54,7 @@ def _forecasts(results: Any, labels: Mapping[str, str], steps: int) -> Chapter:
     table = pd.concat(
         {name: frame[name][list(names)].rename(columns=names) for name in targets}, axis=1
     )
-    table.index = [str(label) for label in table.index]
+    table.index = [label_text(label) for label in table.index]
     formula = results.model.formula
     linear = (
         "Cross-validation gave every equation its classical form: the forecasts are those of the "
@@ -88,7 +89,7 @@ def _forecasts(results: Any, labels: Mapping[str, str], steps: int) -> Chapter:
 
 def _accuracy(backtest: Backtest, labels: Mapping[str, str], settings: str) -> Chapter:
     relative = backtest.relative()
-    first, last = backtest.cutoffs[0], backtest.cutoffs[-1]
+    first, last = (label_text(backtest.cutoffs[at]) for at in (0, -1))
     height = 1.2 + 2.0 * len(backtest.variables)
     shown: dict[str, Any] = {"labels": labels, "title": ""}
     return Chapter(
