@@ -144,3 +144,36 @@ def test_on_other_data(frame):
             model.on(frame)
     assert arrays.frame is None
     assert scale == 2.0
+
+
+def test_a_late_series_is_not_seen(frame):
+    """Growth is published a quarter late; forecasts are dated from the cutoff all the same."""
+    model = ne.NeuralAR.from_formula("growth + infl ~ 1", frame, hidden=(), linear_lags=1)
+    options = {"initial": len(frame) - 3, "horizon": 2, "release_lag": {"growth": 1}}
+    before = ne.backtest({"net": model}, frame, **options).forecasts
+    cutoff = before["cutoff"].iloc[0]
+    assert str(before["date"].iloc[0]) == "2009Q1" and str(cutoff) == "2008Q4"
+    other = frame.copy()
+    other.loc[cutoff, "growth"] = 50.0
+    after = ne.backtest({"net": model}, other, **options).forecasts
+    rows = before["cutoff"] == cutoff
+    np.testing.assert_array_equal(before.loc[rows, COLUMNS], after.loc[rows, COLUMNS])
+    # what is known of inflation in the last quarter counts
+    other.loc[cutoff, "infl"] = 50.0
+    moved = ne.backtest({"net": model}, other, **options).forecasts
+    assert (moved.loc[rows, "forecast"] != before.loc[rows, "forecast"]).all()
+    known = frame.iloc[: len(frame) - 3].copy()
+    known.loc[cutoff, "growth"] = np.nan
+    expected = model.on(known).fit().forecast(2)
+    np.testing.assert_allclose(before.loc[rows, "forecast"], expected.to_numpy().ravel())
+
+
+def test_known_regressors_are_read_off_the_data(frame):
+    tax = frame.assign(tax=np.sin(np.arange(len(frame))))
+    model = ne.NeuralAR.from_formula("infl ~ known(tax)", tax, hidden=(), linear_lags=1)
+    found = ne.backtest({"net": model}, tax, initial=len(frame) - 3, horizon=2).forecasts
+    known = tax.iloc[: len(frame) - 3]
+    expected = model.on(known).fit().forecast(2, exog=tax[["tax"]].iloc[-3:-1])
+    np.testing.assert_allclose(found["forecast"].iloc[:2], expected["infl"])
+    # beyond the data the regressor is not known: no forecast, as there is no outcome either
+    assert np.isnan(found["forecast"].iloc[-1]) and np.isnan(found["actual"].iloc[-1])
