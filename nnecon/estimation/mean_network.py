@@ -15,7 +15,7 @@ import numpy as np
 from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.path import IMPROVEMENT, Baselines, start_from
-from nnecon.estimation.problem import FAST, Chain, Objective, Options, Solution
+from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Options, Solution, Trace
 
 MIDDLE = 0.5
 """Where along the grid the starts are solved first."""
@@ -83,14 +83,45 @@ def mean_paths(
         for start in start_from(base, starts)
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
-    shape = len(weights), len(starts), len(alphas)
-    params = np.empty((*shape, len(starts[0])))
-    value = np.empty(shape)
+    return _gathered(traces, alphas, order, baselines)
+
+
+def longer_paths(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    paths: MeanPaths,
+    more: np.ndarray,
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> MeanPaths:
+    """Continue all paths from their smallest penalty to smaller ones, ``more`` (m,) descending."""
+    ends = paths.params[:, -1]
+    after = np.arange(-1, len(more) - 1)
+    chains = [
+        Chain(w, end, more, after) for w, own in zip(weights, ends, strict=True) for end in own
+    ]
+    traces = estimate(objective, chains, solver, NEXT, execution)
+    found = _gathered(traces, more, np.arange(len(more)), baselines)
+    return MeanPaths(
+        np.concatenate([paths.alphas, more]),
+        np.concatenate([paths.params, found.params], axis=1),
+        np.concatenate([paths.objective, found.objective], axis=1),
+    )
+
+
+def _gathered(
+    traces: Sequence[Trace], alphas: np.ndarray, order: np.ndarray, baselines: Baselines
+) -> MeanPaths:
+    """Networks of chains that visited the penalties in ``order``, or the classical solution."""
+    count = len(traces) // len(baselines.params)
+    params = np.empty((len(traces), len(alphas), traces[0].params.shape[1]))
+    value = np.empty((len(traces), len(alphas)))
     for at, trace in enumerate(traces):
-        s, d = divmod(at, len(starts))
-        params[s, d, order] = trace.params
-        value[s, d, order] = trace.loss + alphas[order] * trace.penalty
-    params, value = np.swapaxes(params, 1, 2), np.swapaxes(value, 1, 2)
+        params[at, order] = trace.params
+        value[at, order] = trace.loss + alphas[order] * trace.penalty
+    params = np.swapaxes(params.reshape(-1, count, *params.shape[1:]), 1, 2)
+    value = np.swapaxes(value.reshape(-1, count, len(alphas)), 1, 2)
     classical = baselines.loss[:, None, None]
     worse = ~(value < classical * (1 - IMPROVEMENT))
     return MeanPaths(

@@ -10,7 +10,7 @@ from nnecon.data.scaling import Scaling
 from nnecon.estimation.estimate import Solver, certify
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted
-from nnecon.estimation.mean_network import MeanPaths, mean_network, mean_paths
+from nnecon.estimation.mean_network import MeanPaths, longer_paths, mean_network, mean_paths
 from nnecon.estimation.path import Baselines, find_live, start_from
 from nnecon.estimation.problem import Chain, Objective
 from nnecon.estimation.resampling import Folds
@@ -29,6 +29,10 @@ PROBES = 2
 LEAST = 1e-2
 """Smallest penalty of the grid, as a share of the largest: below, networks of macroeconomic samples
 have as many effective degrees of freedom as there are rows."""
+
+EXTENSIONS, FURTHER = 4, 3
+"""How often the grid goes on to smaller penalties where the smallest has the least error, and by
+how many."""
 
 EXACT_FIT = 1e-20
 """Half the mean squared residual of standardised data at which a linear fit counts as exact."""
@@ -123,17 +127,22 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
     """Paths of sample and folds, their scores, and the penalty with the least error."""
     objective, folds = task.objective, task.folds
     assert folds is not None
-    grid = task.alphas
+    grid, automatic = task.alphas, isinstance(task.alphas, int)
     if isinstance(grid, int):
         probes = task.starts[:PROBES]
         one = Baselines(classical.params[:1], classical.loss[:1])
         live = find_live(objective, weights[0], one, probes, task.solver, task.execution)
         grid = _grid(live.alpha, grid)
-    paths = mean_paths(
-        objective, weights, classical, grid, task.starts, task.solver, task.execution
-    )
+    engine = task.solver, task.execution
+    paths = mean_paths(objective, weights, classical, grid, task.starts, *engine)
     scores, baseline, predictions = _scores(task, classical, paths)
-    ladder = np.r_[np.inf, grid]
+    for _ in range(EXTENSIONS if automatic else 0):
+        if scores.mean(axis=0).argmin() < len(paths.alphas):
+            break
+        more = paths.alphas[-1] * LEAST ** (np.arange(1, FURTHER + 1) / (2 * FURTHER))
+        paths = longer_paths(objective, weights, classical, paths, more, *engine)
+        scores, baseline, predictions = _scores(task, classical, paths)
+    ladder = np.r_[np.inf, paths.alphas]
     best, sparing = choose_alpha(ladder, scores)
     at = int(np.flatnonzero(ladder == best)[0])
     rows = np.concatenate(folds.test)

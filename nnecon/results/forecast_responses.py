@@ -64,7 +64,7 @@ class ForecasterResponses(ForecasterOutlooks):
             Periods after the shock.
         history : "all", label or boolean mask
             Periods of the sample in which the shock happens: all, one, or those where a mask is
-            true, such as recessions. At most 50, evenly spread.
+            true, such as recessions. At most 100, evenly spread.
         level : float
             Level of the bands, which come from draws of the parameters.
         shocks : {"bootstrap", "normal"}

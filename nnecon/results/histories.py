@@ -8,7 +8,7 @@ import pandas as pd
 from nnecon.data.time_axis import label_text
 from nnecon.exceptions import SpecificationError
 
-MOST = 50
+MOST = 100
 """Histories that are used at most, evenly spread over those that are asked for."""
 
 
