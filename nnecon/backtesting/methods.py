@@ -13,7 +13,7 @@ import pandas as pd
 
 from nnecon.baselines.face import Baseline, read_targets
 from nnecon.data.syntax import suggestion
-from nnecon.data.time_axis import TimeAxis
+from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
 
 LIMITS = (("obs_ci_lower", "obs_ci_upper"), ("mean_ci_lower", "mean_ci_upper"))
@@ -109,10 +109,17 @@ def _periods_short(index: pd.Index, frame: pd.DataFrame, steps: int) -> int:
     """
     if type(index) is not type(frame.index) and not isinstance(index, pd.RangeIndex):
         return 0
-    if isinstance(index, pd.RangeIndex) and not isinstance(frame.index, pd.RangeIndex):
+    plain = isinstance(index, pd.RangeIndex)
+    if plain and (not isinstance(frame.index, pd.RangeIndex) or index[0] == 0):
         return 0
     axis = TimeAxis.of(frame.index, "a backtest")
-    return len(frame) + steps - 1 - int(axis.ordinals(index[-1:])[0])
+    short = len(frame) + steps - 1 - int(axis.ordinals(index[-1:])[0])
+    if short < 0:
+        raise ForecastError(
+            f"its forecasts end at {label_text(index[-1])}, {-short} periods after the last that "
+            "was asked for."
+        )
+    return short
 
 
 @dataclass(frozen=True, slots=True, eq=False)

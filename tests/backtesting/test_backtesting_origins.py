@@ -239,6 +239,34 @@ def test_forecasts_go_by_their_dates(frame):
     assert values["early"] == [3.0, 4.0, 5.0]
 
 
+class Unlabelled(Sliding):
+    """Forecasts with rows numbered from zero."""
+
+    def fit(self, frame):
+        return self
+
+    def forecast(self, steps):
+        return pd.DataFrame({"infl": np.arange(1.0, steps + 1.0)})
+
+
+@pytest.mark.parametrize("kind", ["period", "integer"])
+def test_forecasts_without_dates_begin_after_the_cutoff(frame, kind):
+    index = frame.index if kind == "period" else pd.RangeIndex(len(frame))
+    found = ne.backtest(
+        {"own": Unlabelled()},
+        frame.set_axis(index, axis=0),
+        targets="infl",
+        horizon=2,
+        initial=len(frame) - 1,
+    )
+    assert found.forecasts["forecast"].tolist() == [1.0, 2.0]
+
+
+def test_forecasts_that_come_too_late_are_an_error(frame):
+    with pytest.raises(ForecastError, match="end at 2009Q4, 1 periods after"):
+        ne.backtest({"late": Sliding(early=-1)}, frame, targets="infl", initial=len(frame) - 1)
+
+
 def test_warnings_name_model_and_cutoff(frame):
     class Warns(Sliding):
         def fit(self, frame):
