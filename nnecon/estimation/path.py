@@ -24,6 +24,10 @@ from nnecon.nets import LinearPart
 FIRST = (0.6, 0.8, 1.0)
 """Where along the grid the starts compete; further on where none of them stays alive."""
 
+AGAIN = 2 / 3
+"""The starts are also solved at a larger penalty, this far along to where they competed: minima
+differ more between penalties than a path followed from one of them shows."""
+
 KEPT = 4
 """Starts of which the whole path is followed."""
 
@@ -199,19 +203,28 @@ def trace_paths(
     """Trace the path of every weight vector from its most promising starts and keep the best.
 
     All starts are solved at one penalty; those that fall behind there are dropped, and the path is
-    followed from the others to both ends.
+    followed from the others to both ends. The same is done from a larger penalty.
     """
     kept = min(KEPT, len(starts))
     leaders = _compete(objective, weights, baselines, alphas, starts, solver, execution)
+    others = _compete_again(
+        objective, weights, baselines, alphas, starts, leaders, solver, execution
+    )
     chains, visits = [], []
-    for w, base, leader in zip(weights, baselines.loss, leaders, strict=True):
-        order, after = _both_ways(leader.place, len(alphas))
-        chains += [Chain(w, point, alphas[order], after, base) for point in leader.params[:kept]]
-        visits += [order] * kept
+    for w, base, *both in zip(weights, baselines.loss, leaders, others, strict=True):
+        for leader in both:
+            order, after = _both_ways(leader.place, len(alphas))
+            follow = leader.params[:kept]
+            chains += [Chain(w, point, alphas[order], after, base) for point in follow]
+            visits += [order] * kept
     followed = estimate(objective, chains, solver, FAST, execution)
-    shape = (len(weights), kept)
+    shape = (len(weights), 2 * kept)
     paths = best_of(_stack(followed, visits, shape, len(alphas)), alphas, baselines)
-    paths = _fill(objective, weights, paths, leaders, solver, execution)
+    visited = [
+        np.union1d(*pair)
+        for pair in zip(visits[:: 2 * kept], visits[kept :: 2 * kept], strict=True)
+    ]
+    paths = _fill(objective, weights, paths, visited, solver, execution)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
     own = leaders[0]
@@ -235,17 +248,16 @@ def _fill(
     objective: Objective,
     weights: np.ndarray,
     paths: Paths,
-    leaders: "Sequence[_Leaders]",
+    visited: Sequence[np.ndarray],
     solver: Solver,
     execution: Execution,
 ) -> Paths:
     """Solve the penalties between the strides, each from the best solution at the nearest one."""
     m = len(paths.alphas)
     where, chains = [], []
-    for s, leader in enumerate(leaders):
-        visited = np.sort(_both_ways(leader.place, m)[0])
-        for at in np.setdiff1d(np.arange(m), visited):
-            nearest = visited[np.abs(visited - at).argmin()]
+    for s, known in enumerate(visited):
+        for at in np.setdiff1d(np.arange(m), known):
+            nearest = known[np.abs(known - at).argmin()]
             where.append((s, int(at)))
             chains.append(Chain.single(weights[s], paths.params[s, nearest], paths.alphas[at]))
     return _replaced(paths, where, estimate(objective, chains, solver, NEXT, execution))
@@ -307,6 +319,36 @@ def _compete(
                 ranks = np.argsort(value, kind="stable")
                 leaders[s] = _Leaders(place, params[ranks], value, ranks)
     return [leaders[s] for s in range(len(weights))]
+
+
+def _compete_again(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    leaders: "Sequence[_Leaders]",
+    solver: Solver,
+    execution: Execution,
+) -> list[_Leaders]:
+    """Solve all starts at a larger penalty than where they competed."""
+    found: dict[int, _Leaders] = {}
+    places = np.array([int(AGAIN * leader.place) for leader in leaders])
+    for place in np.unique(places):
+        same = np.flatnonzero(places == place)
+        standing = compete(
+            objective,
+            weights[same],
+            baselines.params[same],
+            alphas[place],
+            starts,
+            solver,
+            execution,
+        )
+        for s, params, value in zip(same, *standing, strict=True):
+            ranks = np.argsort(value, kind="stable")
+            found[int(s)] = _Leaders(int(place), params[ranks], value, ranks)
+    return [found[s] for s in range(len(weights))]
 
 
 def join_network(
