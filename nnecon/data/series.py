@@ -346,3 +346,15 @@ def _checked(series: Series) -> Series:
             f"no period has values of all series {list(series.names)} (values by series: {counts})"
         )
     return series
+
+
+def named_columns(data: Any, names: Sequence[str]) -> Any:
+    """A Series as a frame, where there is one series to be found in it."""
+    if not isinstance(data, pd.Series):
+        return data
+    if len(names) > 1:
+        raise DataError(
+            f"the model has the series {list(names)}; give a DataFrame with these columns, not one "
+            "Series"
+        )
+    return data.to_frame(names[0])

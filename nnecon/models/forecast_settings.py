@@ -16,8 +16,8 @@ CRITERIA = ("aic", "bic", "hqic")
 WINDOWS = {"Q": 8, "M": 12, "Y": 4, "A": 4, "W": 26, "D": 20, "B": 20}
 """Periods that a network sees by default, by frequency: two years of quarters, a year of months."""
 
-MOST_LAGS = {"Q": 8, "M": 12}
-"""Largest order of the autoregression that is tried by default; 8 for other frequencies."""
+MOST_LAGS = {"Q": 8}
+"""Largest order of the autoregression that is tried by default; 12 for other frequencies."""
 
 
 def linear_lags(
@@ -39,7 +39,7 @@ def linear_lags(
         First letter of the frequency.
     """
     if isinstance(rule, str) and rule in CRITERIA:
-        limit = MOST_LAGS.get(frequency, 8) if most is None else read_count("max_lags", most)
+        limit = MOST_LAGS.get(frequency, 12) if most is None else read_count("max_lags", most)
         m, k = series.endog.shape[1], known.shape[1]
         rows = len(series.endog) - series.first
         # at most half the rows for the coefficients of the largest order

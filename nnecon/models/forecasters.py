@@ -58,7 +58,7 @@ class LSTMForecaster(Forecaster):
     linear_lags : {"bic", "aic", "hqic"}, int or sequence of int
         Lags of the autoregression, or the criterion that chooses how many.
     max_lags : int, optional
-        Most lags that a criterion may choose; 8 for quarters, 12 for months.
+        Most lags that a criterion may choose; 8 for quarters, otherwise 12.
 
     Raises
     ------

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.design import caller_namespace
-from nnecon.data.series import Series, series_from_arrays, series_of
+from nnecon.data.frames import as_frame
+from nnecon.data.series import Series, named_columns, series_from_arrays, series_of
 from nnecon.data.syntax import suggestion
 from nnecon.data.windows import (
     Layout,
@@ -216,12 +217,14 @@ class Forecaster(Immutable):
 
     def series_in(self, data: Any) -> Series:
         """The series of the model in other data."""
+        data = named_columns(data, [str(name) for name in self.series.frame.columns])
         if self.formula is not None:
             return series_of(self.formula, data, self.series.bindings)
         return self._from_columns(data)
 
     def _from_columns(self, data: Any) -> Series:
         terms, parts = self.series.terms, []
+        data = as_frame(data)
         for names in (terms.targets, terms.known, terms.predictors):
             for name in names:
                 if name not in data.columns:

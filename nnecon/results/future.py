@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.data.series import Series
+from nnecon.data.series import Series, named_columns
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import label_text, listing
 from nnecon.exceptions import ForecastError
@@ -149,6 +149,7 @@ def _impose(
 
 def continued(data: Series, new: Any) -> pd.DataFrame:
     """The columns of the data with new periods behind them."""
+    new = named_columns(new, [str(name) for name in data.frame.columns])
     if not isinstance(new, pd.DataFrame):
         raise ForecastError("append: give a DataFrame with the columns of the estimation.")
     old = data.frame

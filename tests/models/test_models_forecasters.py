@@ -122,6 +122,29 @@ def test_new_periods_are_appended_and_revised(frame):
         results.append(frame.iloc[140:], alpha="cv")
 
 
+def test_one_series_may_be_a_series(frame):
+    series = frame["x"]
+    results = ne.NeuralAR(series.iloc[:100], linear_lags=1).fit(alpha=np.inf)
+    assert results.append(series.iloc[100:]).nobs == results.nobs
+    expected = results.apply(series.to_frame()).forecast(2)
+    pd.testing.assert_frame_equal(results.append(series.iloc[100:]).forecast(2), expected)
+    pd.testing.assert_frame_equal(results.apply(series.rename("other")).forecast(2), expected)
+    assert results.model.on(series).fit(alpha=np.inf).nobs == len(series) - 1
+    with pytest.raises(DataError, match="not one Series"):
+        build("ar", frame).on(series)
+
+
+def test_grid_goes_on_where_its_end_has_the_least_error(frame):
+    """A strong bend and a grid of three penalties."""
+    results = build("ar", frame, hidden=(3,)).fit(alphas=3, n_starts=2, cv=3)
+    path, cv = results.path["y"], results.cv["y"]
+    assert (np.diff(path.alphas) < 0).all() and len(path.alphas) == cv.scores.shape[1]
+    at_end = cv.mean[:4].argmin() == 3
+    assert (len(path.alphas) > 4) == at_end
+    given = results.model.fit(alphas=path.alphas[1:4], n_starts=2, cv=3)
+    assert len(given.path["y"].alphas) == 4
+
+
 def test_penalty_is_chosen_by_expanding_windows(frame):
     model = build("ar", frame, "y + x ~ 1", hidden=(3,))
     results = model.fit(alphas=6, n_starts=2)
