@@ -30,6 +30,11 @@ LEAST = 1e-2
 """Smallest penalty of the grid, as a share of the largest: below, networks of macroeconomic samples
 have as many effective degrees of freedom as there are rows."""
 
+CROWDED = 1.0 / 3.0
+"""Share of the rows that a chosen network may take as effective degrees of freedom. Paths are
+traced roughly, as if stopped early: where networks have room to fit all rows, the minimum that is
+reported is far from what was scored."""
+
 EXTENSIONS, FURTHER = 4, 3
 """How often the grid goes on to smaller penalties where the smallest has the least error, and by
 how many."""
@@ -137,13 +142,19 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
     paths = mean_paths(objective, weights, classical, grid, task.starts, *engine)
     scores, baseline, predictions = _scores(task, classical, paths)
     for _ in range(EXTENSIONS if automatic else 0):
-        if scores.mean(axis=0).argmin() < len(paths.alphas):
+        crowded = _freedom(task, paths.params[0, -1], paths.alphas[-1]) > _most_freedom(task)
+        if crowded or scores.mean(axis=0).argmin() < len(paths.alphas):
             break
         more = paths.alphas[-1] * LEAST ** (np.arange(1, FURTHER + 1) / (2 * FURTHER))
         paths = longer_paths(objective, weights, classical, paths, more, *engine)
         scores, baseline, predictions = _scores(task, classical, paths)
     ladder = np.r_[np.inf, paths.alphas]
-    best, sparing = choose_alpha(ladder, scores)
+    every = [classical.params[:1], *paths.params[0]]
+    freedom = np.array(
+        [_freedom(task, draws, alpha) for draws, alpha in zip(every, ladder, strict=True)]
+    )
+    allowed = freedom <= _most_freedom(task)
+    best, sparing = choose_alpha(ladder[allowed], scores[:, allowed])
     at = int(np.flatnonzero(ladder == best)[0])
     rows = np.concatenate(folds.test)
     frame = pd.DataFrame(
@@ -156,7 +167,22 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
         index=task.index[rows],
     )
     cv = CrossValidation(ladder, scores, baseline, folds.test, folds.description, frame)
-    return _Search(_describe(task, classical, paths, scores, best, sparing), cv)
+    return _Search(_describe(task, classical, paths, freedom, scores, best, sparing), cv)
+
+
+def _most_freedom(task: Task) -> float:
+    """Effective degrees of freedom beyond which no penalty is chosen."""
+    return max(CROWDED * len(task.endog), len(task.scaling.linear) + 1e-6)
+
+
+def _freedom(task: Task, draws: np.ndarray, alpha: float) -> float:
+    """Effective degrees of freedom of the draws (d, k), their mean."""
+    weights = np.ones(len(task.endog))
+    solutions = [
+        certify(task.objective, params, Chain.single(weights, params, alpha), "", 0)
+        for params in draws
+    ]
+    return float(effective_degrees(task.objective, solutions, weights).mean())
 
 
 def _grid(live: float, size: int) -> np.ndarray:
@@ -190,6 +216,7 @@ def _describe(
     task: Task,
     classical: Baselines,
     paths: MeanPaths,
+    freedom: np.ndarray,
     scores: np.ndarray,
     best: float,
     sparing: float,
@@ -198,21 +225,20 @@ def _describe(
     alphas = np.r_[np.inf, paths.alphas]
     every = [classical.params[:1], *paths.params[0]]
     weights = np.ones(len(task.endog))
-    freedom, certificates, linear, effects, train = [], [], [], [], []
+    certificates, linear, effects, train = [], [], [], []
     p = len(task.scaling.linear)
     for alpha, draws in zip(alphas, every, strict=True):
         solutions = [
             certify(task.objective, params, Chain.single(weights, params, alpha), "", 0)
             for params in draws
         ]
-        freedom.append(effective_degrees(task.objective, solutions, weights).mean())
         certificates.append(max(solution.certificate for solution in solutions))
         linear.append(draws[:, :p].mean(axis=0))
         effects.append(task.effects(draws))
         train.append(((task.endog - _predicted(task, draws)) ** 2).mean())
     return RegularizationPath(
         alphas=alphas,
-        edf=np.array(freedom),
+        edf=freedom,
         train_score=np.array(train),
         effects=pd.DataFrame(effects, index=pd.Index(alphas, name="alpha")),
         switches=np.zeros(len(alphas), dtype=bool),
