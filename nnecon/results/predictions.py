@@ -153,7 +153,12 @@ class Predictions(Results):
     def _weights_of(self, weights: Any, exog: Any, index: pd.Index) -> np.ndarray:
         if weights is None:
             return self.estimate.weights if exog is None else np.ones(len(index))
-        given = np.asarray(weights, dtype=float)
+        try:
+            given = np.asarray(weights, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise SpecificationError(
+                f"weights={weights!r}: give numbers, one for each of the {len(index)} new rows."
+            ) from error
         if given.ndim > 1 or (given.ndim == 1 and len(given) != len(index)):
             raise SpecificationError(
                 f"weights has the shape {given.shape}; give one number for each of {len(index)} "

@@ -159,6 +159,8 @@ def test_weights_are_those_of_the_variance(curved_frame):
     assert_close(laplace.var_resid, one.var_resid / 4.0)
     with pytest.raises(SpecificationError, match="weights has the shape"):
         results.get_prediction(new, [1.0, 2.0])
+    with pytest.raises(SpecificationError, match="give numbers"):
+        results.get_prediction(new, "w")
     with pytest.raises(DataError, match="row 0 has -1"):
         results.get_prediction(new, -1.0)
 
