@@ -18,6 +18,11 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import nnecon as ne
 
+# grids of a few penalties end early
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The cross-validated error:nnecon.exceptions.ConvergenceWarning"
+)
+
 SMALL = {"hidden": (2,), "alphas": 5, "n_starts": 2}
 
 
@@ -29,7 +34,6 @@ def learner(**changes):
     return ne.learners.NeuralRegressor(**{**SMALL, **changes})
 
 
-@pytest.mark.filterwarnings("ignore:The cross-validated error:nnecon.exceptions.ConvergenceWarning")
 def test_all_of_scikit_learns_checks_pass():
     tiny = learner(hidden=(1,), alphas=2, n_starts=1)
     passed, skipped = 0, []
