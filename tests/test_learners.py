@@ -204,6 +204,11 @@ def test_an_effect_is_found_behind_a_confounder_that_bends():
     assert line - 0.5 > 5.0 * line_error
 
 
+def nuisance():
+    """A learner that may bend more than the small one, with penalties fine enough to choose."""
+    return learner(hidden=(4,), alphas=12)
+
+
 def rand():
     """Every tenth person-year of the RAND health insurance experiment."""
     data = sm.datasets.randhie.load_pandas().data.iloc[::10]
@@ -213,7 +218,7 @@ def rand():
 def test_network_and_lasso_agree_on_insurance_and_visits():
     data, controls = rand()
     X, y, d = (data[name].to_numpy() for name in (controls, "mdvis", "lncoins"))
-    network, network_error = partialled_out(X, y, d, learner(), folds=3)
+    network, network_error = partialled_out(X, y, d, nuisance(), folds=3)
     reference, error = partialled_out(X, y, d, lasso(), folds=3)
     assert abs(network - reference) < error
     assert reference < -2.0 * error
@@ -227,8 +232,8 @@ def test_doubleml_takes_the_learner():
     held = doubleml.DoubleMLData(data, "mdvis", "lncoins", controls)
     splits = [list(KFold(2, shuffle=True, random_state=0).split(data))]
     found = []
-    for nuisance in (learner(), lasso()):
-        model = doubleml.DoubleMLPLR(held, nuisance, nuisance, draw_sample_splitting=False)
+    for chosen in (nuisance(), lasso()):
+        model = doubleml.DoubleMLPLR(held, chosen, chosen, draw_sample_splitting=False)
         found.append(model.set_sample_splitting(splits).fit())
     assert abs(found[0].coef[0] - found[1].coef[0]) < found[1].se[0]
 
@@ -238,9 +243,9 @@ def test_econml_takes_the_learner():
     dml = pytest.importorskip("econml.dml", reason="EconML is optional: nnecon[causal]")
     data, controls = rand()
     estimates = []
-    for nuisance in (learner(), lasso()):
+    for chosen in (nuisance(), lasso()):
         model = dml.LinearDML(
-            model_y=nuisance, model_t=nuisance, cv=2, random_state=0, fit_cate_intercept=True
+            model_y=chosen, model_t=chosen, cv=2, random_state=0, fit_cate_intercept=True
         )
         model.fit(data["mdvis"], data["lncoins"], X=None, W=data[controls])
         found = model.intercept__inference()
