@@ -332,12 +332,18 @@ def _minimise(
         trial = problem.point(at.params + delta)
         gain = at.value - trial.value if allowed and np.isfinite(trial.value) else -np.inf
         moved = np.abs(delta).max() > 1e-15 * np.abs(at.params).max()
-        small, found = False, None
+        small = False
+        found: _Expansion | _Products | None = None
         if gain >= 0 and promised > 0:
             if root is not None and problem.several:
                 trial = _further(problem, trial, gain, root)
             exact = step is _normal_step and (warm or len(history) >= GAUSS_NEWTON_STEPS)
-            found = problem.expand(trial, exact)
+            last = len(history) == limit or promised <= options.decrease * at.value
+            if last and options.rough and isinstance(expansion, _Expansion):
+                # no step follows: the certificate's scale may be that of the point before
+                found = expansion._replace(gradient=problem.gradient(trial))
+            else:
+                found = problem.expand(trial, exact)
         if found is not None and np.isfinite(found.diagonal).all():
             small = promised <= options.decrease * at.value
             ratio = gain / promised
