@@ -1,6 +1,6 @@
 """A design that comes from a formula and a frame."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,11 +23,8 @@ from nnecon.data.frames import Table, as_frame, clean_column, combine, inputs_fo
 from nnecon.data.names import bindings_to_state
 from nnecon.data.new_rows import check_columns, like_history, without_atoms, without_columns
 from nnecon.data.regressors import (
-    Place,
     Regressor,
-    factor_sources,
     find_regressors,
-    slope,
 )
 from nnecon.data.sample import (
     Sample,
@@ -39,7 +36,7 @@ from nnecon.data.sample import (
 )
 from nnecon.data.storage import State, pack_values, unpack_values
 from nnecon.data.time_axis import TimeAxis, check_order, label_text
-from nnecon.exceptions import DataError, ForecastError, SpecificationError
+from nnecon.exceptions import ForecastError, SpecificationError
 
 
 class FormulaSource:
@@ -204,65 +201,6 @@ class FormulaSource:
         values, _, index = self._at(new)
         return self.matrix.assemble(values, len(index)), index
 
-    def direction(self, regressor: Regressor, new: Any) -> np.ndarray:
-        """Derivative of the design matrix with respect to a continuous regressor."""
-        values, inputs, index = self._at(new)
-        place = self.places[regressor.name]
-        slopes = {}
-        for k in place.factors:
-            if place.source is None or self.matrix.factors[k].expression.bare == place.source:
-                slopes[k] = np.ones((len(index), 1))
-            else:
-                slopes[k] = self._slope(k, place, regressor.name, inputs, index)
-        return self.matrix.differentiate(values, slopes, len(index))
-
-    def contrast(self, regressor: Regressor, new: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Design matrix with a category at its level, and at its reference, in every row."""
-        values, _, index = self._at(new)
-        factors, m = self.places[regressor.name].factors, len(index)
-        at_level, at_reference = (
-            self.matrix.assemble(self._at_level(values, factors, level, m), m)
-            for level in (regressor.level, regressor.reference)
-        )
-        return at_level, at_reference
-
-    def _at_level(
-        self, values: Sequence[np.ndarray], factors: Sequence[int], level: Any, m: int
-    ) -> list[np.ndarray]:
-        moved = list(values)
-        for k in factors:
-            moved[k] = np.full(m, self.matrix.factors[k].levels.index(level))
-        return moved
-
-    def partial_grid(self, regressor: Regressor, grid: Sequence[Any]) -> Iterator[np.ndarray]:
-        """Design matrix of the sample with the regressor set to each grid value in turn."""
-        place = self.places[regressor.name]
-        n = self.sample.nobs
-        for point in grid:
-            moved = list(self.values)
-            if regressor.kind == "category":
-                levels = self.matrix.factors[place.factors[0]].levels
-                if point not in levels:
-                    raise DataError(
-                        f"{point!r} is no level of {regressor.variable!r}; levels: "
-                        f"{', '.join(map(repr, levels))}"
-                    )
-                moved = self._at_level(moved, place.factors, point, n)
-            elif place.source is None:
-                moved[place.factors[0]] = np.full((n, 1), float(point))
-            else:
-                column = pd.Series(np.full(n, float(point)), self.sample.index)
-                inputs = {**self.inputs, place.source: column}
-                for k in place.factors:
-                    factor = self.matrix.factors[k]
-                    moved[k] = factor_values(factor, inputs, self.sample.index, check=False)
-                    if np.isnan(moved[k]).any():
-                        raise DataError(
-                            f"{factor.label!r} is not defined at "
-                            f"{regressor.name} = {point:g}; keep the grid inside the sample's range"
-                        )
-            yield self.matrix.assemble(moved, n)
-
     def observed(self, regressor: Regressor) -> np.ndarray:
         """Values of a regressor in the sample; labels for a category."""
         place = self.places[regressor.name]
@@ -290,28 +228,6 @@ class FormulaSource:
                         "sample"
                     )
         return describe_values(self.sample.exog[:, j], name)
-
-    def _slope(
-        self,
-        k: int,
-        place: Place,
-        name: str,
-        inputs: Mapping[str, pd.Series],
-        index: pd.Index,
-    ) -> np.ndarray:
-        source = place.source
-        assert source is not None
-        factor = self.matrix.factors[k]
-        fixed = {name: inputs[name] for name in factor_sources(factor)}
-
-        def moved(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-            labels = index[rows]
-            there = {name: column.iloc[rows] for name, column in fixed.items()}
-            there[source] = pd.Series(x, labels)
-            return factor_values(factor, there, labels, check=False)
-
-        at = np.asarray(inputs[source], dtype=float)
-        return slope(moved, at, place.spread, name)
 
     def _at(self, new: Any) -> tuple[Sequence[np.ndarray], Mapping[str, pd.Series], pd.Index]:
         if new is None:

@@ -74,7 +74,7 @@ def find_regressors(
     values : sequence of ndarray
         Factor values on the sample.
     """
-    labels = _source_labels(matrix)
+    labels = source_labels(matrix)
     movable = {
         name
         for name, column in inputs.items()
@@ -106,7 +106,8 @@ def find_regressors(
     return out
 
 
-def _source_labels(matrix: Matrix) -> dict[str, str]:
+def source_labels(matrix: Matrix) -> dict[str, str]:
+    """What the user calls the columns and time operators that the factors read."""
     labels: dict[str, str] = {}
     for factor in matrix.factors:
         labels.update(factor.expression.columns)

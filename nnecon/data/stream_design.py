@@ -84,6 +84,8 @@ class StreamDesign:
     [4. 9.] [[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
     """
 
+    shows_passes = True
+
     def __init__(
         self,
         formula: str,
@@ -98,6 +100,7 @@ class StreamDesign:
         check_missing_option(missing)
         self.formula, self.stream, self.subset = formula, stream, subset
         self.missing, self.weights, self._progress = missing, weights, progress
+        self.drop_cols = tuple(drop_cols)
         parsed = read_formula(formula, list(stream.columns), names)
         if parsed.time_label is not None:
             raise FormulaError(
@@ -115,6 +118,7 @@ class StreamDesign:
         check_levels(self._matrix, self._n_chosen)
         self.endog_name, self.exog_names = self._matrix.endog.label, self._matrix.names
         self.n_obs, self.const_index = self._counted()
+        self._progress = progress and self.shows_passes
 
     @classmethod
     def from_formula(

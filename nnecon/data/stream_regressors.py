@@ -95,20 +95,7 @@ class MovingDesign(StreamDesign):
     [[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
     """
 
-    def __init__(
-        self,
-        formula: str,
-        stream: Stream,
-        subset: str | None,
-        drop_cols: Sequence[str],
-        missing: str,
-        weights: str | None,
-        names: Mapping[str, Any],
-        progress: bool,
-    ) -> None:
-        super().__init__(formula, stream, subset, drop_cols, missing, weights, names, progress)
-        self.drop_cols = tuple(drop_cols)
-        self._progress = False
+    shows_passes = False
 
     @cached_property
     def _found(self) -> list[tuple[Regressor, Place]]:

@@ -7,8 +7,7 @@ all of its variables.
 
 from nnecon.data.design import Design
 from nnecon.data.formula_design import FormulaSource
-from nnecon.data.matrix import Matrix
-from nnecon.data.regressors import factor_sources
+from nnecon.data.regressors import factor_sources, source_labels
 
 
 def columns_by_variable(design: Design) -> dict[str, tuple[int, ...]]:
@@ -33,7 +32,7 @@ def columns_by_variable(design: Design) -> dict[str, tuple[int, ...]]:
         return {
             name: (at,) for at, name in enumerate(sample.exog_names) if at != sample.const_index
         }
-    names = _names(source.matrix)
+    names = source_labels(source.matrix)
     groups: dict[tuple[str, ...], list[int]] = {}
     for at, pieces in enumerate(source.matrix.pieces):
         if at == sample.const_index or not pieces:
@@ -44,12 +43,3 @@ def columns_by_variable(design: Design) -> dict[str, tuple[int, ...]]:
                 read.setdefault(names[stand_in])
         groups.setdefault(tuple(sorted(read)), []).append(at)
     return {":".join(variables): tuple(columns) for variables, columns in groups.items()}
-
-
-def _names(matrix: Matrix) -> dict[str, str]:
-    """What the user calls the columns and time operators that the factors read."""
-    names: dict[str, str] = {}
-    for factor in matrix.factors:
-        names.update(factor.expression.columns)
-        names.update({atom.name: atom.label for atom in factor.expression.atoms})
-    return names

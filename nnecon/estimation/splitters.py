@@ -14,8 +14,31 @@ from nnecon.estimation.folds import Folds, check_rows, checked, strata, stratifi
 from nnecon.exceptions import DataError, SpecificationError
 
 
+class _Splitter:
+    """What scikit-learn asks of a splitter, from ``n_splits`` and ``folds``."""
+
+    __slots__ = ()
+    n_splits: int
+
+    def folds(
+        self, endog: Any, groups: np.ndarray | None = None, periods: np.ndarray | None = None
+    ) -> Folds:
+        """Folds of a sample."""
+        raise TypeError(f"{type(self).__name__} does not say what its folds are.")
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield positions of training and test rows, as scikit-learn's splitters do."""
+        return self.folds(range(_length(X))).pairs()
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of folds."""
+        return self.n_splits
+
+
 @dataclass(frozen=True, slots=True)
-class BlockedFolds:
+class BlockedFolds(_Splitter):
     """Contiguous blocks in time order, each predicted from the rows before and after it.
 
     Periods up to ``gap`` before and after a block are left out of training, so that lags and
@@ -59,22 +82,12 @@ class BlockedFolds:
         words = f"{self.n_splits} blocks in time order{_gap_words(self.gap, 'on either side')}"
         return checked(masks, tests, words, str(self))
 
-    def split(
-        self, X: Any, y: Any = None, groups: Any = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield positions of training and test rows, as scikit-learn's splitters do."""
-        return self.folds(range(_length(X))).pairs()
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of folds."""
-        return self.n_splits
-
     def __str__(self) -> str:
         return f"BlockedFolds({self.n_splits}, gap={self.gap})"
 
 
 @dataclass(frozen=True, slots=True)
-class ExpandingFolds:
+class ExpandingFolds(_Splitter):
     """Blocks in time order, each predicted from what came before it alone.
 
     Parameters
@@ -138,23 +151,13 @@ class ExpandingFolds:
         words = f"{self.n_splits} {kind} in time order{_gap_words(self.gap, 'before the test')}"
         return checked(masks, tests, words, str(self))
 
-    def split(
-        self, X: Any, y: Any = None, groups: Any = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield positions of training and test rows, as scikit-learn's splitters do."""
-        return self.folds(range(_length(X))).pairs()
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of folds."""
-        return self.n_splits
-
     def __str__(self) -> str:
         more = [f"{k}={v}" for k in ("initial", "window") if (v := getattr(self, k)) is not None]
         return f"ExpandingFolds({', '.join([str(self.n_splits), f'gap={self.gap}', *more])})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StratifiedFolds:
+class StratifiedFolds(_Splitter):
     """Shuffled rows, with every class in the same proportion in all folds.
 
     Sizes of folds, and of every stratum in them, differ by one at most.
@@ -221,10 +224,6 @@ class StratifiedFolds:
                 f"{self}: stratified folds need y, or values to stratify by: by=..."
             )
         return self.folds(np.asarray(range(_length(X)) if y is None else y)).pairs()
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of folds."""
-        return self.n_splits
 
     def __str__(self) -> str:
         by = "" if self.by is None else ", by=..."
