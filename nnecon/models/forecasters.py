@@ -79,9 +79,10 @@ class LSTMForecaster(Forecaster):
     >>> model = ne.LSTMForecaster.from_formula("infl + growth ~ tbilrate", macro, linear_lags=2)
     >>> results = model.fit(alpha=float("inf"))
     >>> results.forecast(2).round(1)  # doctest: +NORMALIZE_WHITESPACE
-            infl  growth
-    2009Q4   2.7     1.9
-    2010Q1   2.4     2.7
+             infl  growth
+    quarter
+    2009Q4    3.1     2.7
+    2010Q1    3.0     3.4
     """
 
     units: tuple[int, ...]
@@ -161,7 +162,7 @@ class AttentionForecaster(Forecaster):
     >>> import nnecon as ne
     >>> macro = ne.datasets.load_macro()
     >>> model = ne.AttentionForecaster.from_formula("infl ~ tbilrate", macro, window=4, units=2)
-    >>> results = model.fit(alpha=0.05, n_starts=1)
+    >>> results = model.fit(alpha=0.01, n_starts=2)
     >>> weights = results.attention()["infl"]
     >>> weights.columns.tolist()
     [4, 3, 2, 1]
