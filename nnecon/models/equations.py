@@ -107,6 +107,8 @@ def fit_equation(task: Task) -> Equation:
             assert path.alpha_min is not None and path.alpha_1se is not None
             alpha = path.alpha_min if task.alpha == "cv" else path.alpha_1se
             rule = "cross-validation" if task.alpha == "cv" else "one-standard-error rule"
+            larger = path.alphas[path.alphas >= alpha][::-1]
+            alpha = _with_room(task, weights[0], base, larger)
     if np.isinf(alpha):
         chain = Chain.single(weights[0], base, np.inf)
         solutions = [certify(objective, base, chain, "least squares", 1)]
@@ -168,6 +170,21 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
     )
     cv = CrossValidation(ladder, scores, baseline, folds.test, folds.description, frame)
     return _Search(_describe(task, classical, paths, freedom, scores, best, sparing), cv)
+
+
+def _with_room(task: Task, weights: np.ndarray, base: np.ndarray, alphas: np.ndarray) -> float:
+    """The first of ``alphas``, ascending, at which one draw leaves two thirds of the rows.
+
+    Minima take more degrees of freedom than the roughly traced networks that were scored.
+    """
+    start = start_from(base, task.starts[:1])
+    for alpha in alphas[np.isfinite(alphas)]:
+        engine = task.solver, task.execution
+        found = mean_network(task.objective, weights, base, alpha, start, *engine)
+        freedom = effective_degrees(task.objective, found, weights)
+        if freedom.mean() <= _most_freedom(task):
+            return float(alpha)
+    return np.inf
 
 
 def _most_freedom(task: Task) -> float:

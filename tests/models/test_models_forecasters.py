@@ -153,6 +153,7 @@ def test_penalty_is_chosen_by_expanding_windows(frame):
     path, cv = results.path["y"], results.cv["y"]
     assert path.alphas[0] == np.inf and (np.diff(path.alphas) < 0).all()
     assert results.alphas_chosen["y"] == cv.alphas[cv.mean.argmin()] == path.alpha_min
+    assert results.edf["y"] < results.nobs / 3
     assert cv.mean.min() < 0.8 * cv.baseline_scores.mean()
     assert all(rows.min() > 40 for rows in cv.folds)
     # the folds' classical scores are those of least squares on what came before
