@@ -121,7 +121,13 @@ class StreamedNumbers(NeuralRegressionResults):
         self._needs_rows("fittedvalues")
 
     def get_margeff(self, at: Any = "overall", method: str = "dydx", *args: Any, **options: Any):
-        """Average partial effects; other points and elasticities are not available on streams."""
+        """Average partial effects of the penalised estimate, with delta-method errors.
+
+        Other points, elasticities and debiased effects (``debias=True``) are not available on
+        streams.
+        """
+        if options.pop("debias", None):
+            self._needs_rows("get_margeff() with debiased effects")
         if at != "overall" or method != "dydx" or args or options:
             self._needs_rows("get_margeff() at other points, or of elasticities and steps,")
         return self._margeff
