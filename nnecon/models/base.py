@@ -1,6 +1,8 @@
 """What every model shares: data, weights, names, and the covariance of time, group and row."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -152,10 +154,16 @@ class Model(Immutable):
         """Names of the parameters."""
         raise TypeError(f"{type(self).__name__} does not name its parameters.")
 
-    @property
+    @cached_property
     def data(self) -> Labels:
         """Names of the parameters, where statsmodels' tables look for them."""
         return Labels(self.param_names)
+
+    def labelled(self, names: Sequence[str]) -> Self:
+        """The same model with the names of more parameters in :attr:`data`, an ensemble's."""
+        same = copy(self)
+        same.__dict__["data"] = Labels(list(names))
+        return same
 
     @property
     def is_time_series(self) -> bool:

@@ -78,6 +78,9 @@ class Estimated(Immutable):
     def __init__(self, model: Any, estimate: Estimate, cov_spec: CovarianceSpec):
         self.__dict__.update(model=model, estimate=estimate, cov_spec=cov_spec)
         check(cov_spec.kind, cov_spec.options, len(estimate.weights))
+        if self.n_networks > 1:
+            # statsmodels' tables read names off the model, which single networks share
+            self.__dict__["model"] = model.labelled(self._param_names)
 
     def with_cov(self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any) -> Self:
         """Results with another covariance of the parameters.

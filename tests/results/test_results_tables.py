@@ -74,6 +74,23 @@ def test_side_by_side_with_statsmodels(curved_results, curved_frame):
     assert r"\begin{tabular}" in table.as_latex()
 
 
+def test_ensembles_side_by_side_with_single_networks(curved_frame, tmp_path):
+    """Networks of an ensemble have names of their own; the model that both share keeps its own."""
+    model = ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=(1,))
+    quick = {"alpha": 0.003, "alphas": 3, "n_starts": 3}
+    single, several = model.fit(**quick), model.fit(**quick, ensemble=3)
+    assert several.n_networks == 3
+    several.save(tmp_path / "several.zip")
+    for results in (several, several.with_cov("HC0"), ne.load(tmp_path / "several.zip")):
+        table = summary_col([single, results], model_names=["one", "three"]).tables[0]
+        for name, value in results.params.items():
+            assert table.loc[name, "three"] == f"{value:.4f}" and table.loc[name, "one"] == ""
+        for name, value in single.params.items():
+            assert table.loc[name, "one"] == f"{value:.4f}" and table.loc[name, "three"] == ""
+    assert model.data.param_names == model.param_names == list(single.params.index)
+    assert several.model.param_names == model.param_names
+
+
 def test_compare(curved_results):
     comparison = curved_results.compare()
     frame, ols = comparison.frame, curved_results.baseline
