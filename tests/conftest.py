@@ -1,6 +1,7 @@
 """Fits that many tests look at, made once."""
 
 import os
+import signal
 
 import helpers
 import pytest
@@ -9,6 +10,10 @@ import nnecon as ne
 
 # processes of the suite share the cores already; test_estimation_companion starts its own
 os.environ.setdefault("NNECON_WORKERS", "0")
+
+# a shell's background jobs ignore Ctrl-C, and so would every process that tests start and interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -380,7 +380,10 @@ def test_ctrl_c_stops_soon_with_what_is_finished(tmp_path, threads):
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         # an endless solve, ended from outside; the limit is generous for a busy machine
-        out, err = process.communicate(timeout=20)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, err
     assert out.splitlines() == ["started", *["solved"] * 6, "interrupted"]
     assert len(list(tmp_path.glob(f"*{SUFFIX}"))) == 6
