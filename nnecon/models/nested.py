@@ -33,6 +33,10 @@ def nested_cv(
     to the other rows with everything that belongs to it (standardisation, grid, inner folds,
     choice of the penalty), and predicts the rows left out; so does the classical model.
 
+    The test of equal squared errors is Diebold and Mariano's where every outer fold looks ahead,
+    as expanding windows do. Other folds share training rows, so that their errors are not
+    independent: means of folds are compared with the variance of Nadeau and Bengio (2003).
+
     Rows are taken from the design matrix of the sample: lags reach back to the rows before, as
     they would for a forecaster, and what a formula computes from all rows (the mean in
     ``center(x)``, knots of splines) is computed once.
@@ -45,7 +49,7 @@ def nested_cv(
         Outer folds, as ``cv`` of ``fit``: five by default.
     groups : str or array_like, optional
         One label a row (or a column's name): keeps groups together in outer and inner folds, and
-        clusters the test.
+        clusters the test where that is by rows.
     rng : int or numpy.random.Generator
         Seed of the outer folds, and the ``rng`` of every fit.
     **fit_options
@@ -114,7 +118,9 @@ def nested_cv(
         train_sizes=folds.train.sum(axis=1),
         converged=np.array([fitted.converged for fitted in fits]),
         predictions=predictions,
-        test=accuracy_test(predictions, name, time_series=model.is_time_series, groups=labels),
+        test=accuracy_test(
+            predictions, folds.train, name, time_series=model.is_time_series, groups=labels
+        ),
         outer=folds.description,
         inner="" if fits[0].estimate.cv is None else fits[0].estimate.cv.description,
         baseline_name=name,

@@ -6,15 +6,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.inference.accuracy import diebold_mariano
+from nnecon.inference.accuracy import corrected_resampled_t, diebold_mariano
 from nnecon.inference.covariance import automatic_lags
 from nnecon.inference.hypotheses import HypothesisTest
 from nnecon.report import plots, tables
 from nnecon.report.formats import Formats
+from nnecon.results.accuracy_tests import only_ahead
 from nnecon.results.path import standard_error
 
 SAME = 1e-8
-"""Relative difference of losses that is due to rounding."""
+"""Relative difference of losses, or of errors, that is due to rounding."""
+
+TESTS = {
+    "Diebold-Mariano": "All folds look ahead, so that their errors are those of forecasts, which "
+    "the test of Diebold and Mariano (1995) compares.",
+    "Nadeau-Bengio": "What one fold tests others are estimated on, so that errors are not "
+    "independent: the test compares means of folds with the variance of Nadeau and Bengio (2003), "
+    "and few folds give little power.",
+}
+"""Why this test, by its name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +48,8 @@ class NestedCrossValidation:
         One row an observation left out, with its label: ``fold``, ``position`` in the sample,
         ``weight``, ``actual``, ``network`` and ``baseline``.
     test : HypothesisTest
-        Diebold-Mariano test of equal accuracy on these rows.
+        Test of equal accuracy on these rows: Diebold-Mariano where folds only look ahead, by folds
+        with the variance of Nadeau and Bengio (2003) where they share training rows.
     outer, inner : str
         How the folds were made, in words; ``inner`` is empty where there were none.
     baseline_name : str
@@ -153,6 +164,8 @@ class NestedCrossValidation:
     def notes(self) -> tuple[str, ...]:
         """How to read the scores."""
         notes = [self.sentence, f"Outer folds: {self.outer}, the same rows for both models."]
+        if self.test.applies:
+            notes[1] += f" {TESTS[self.test.name]}"
         if self.inner:
             notes.append(
                 f"The penalty was chosen anew in every outer fold: {self.inner}. The inner ratio "
@@ -189,18 +202,27 @@ class NestedCrossValidation:
 
 
 def accuracy_test(
-    predictions: pd.DataFrame, name: str, *, time_series: bool, groups: np.ndarray | None
+    predictions: pd.DataFrame,
+    train: np.ndarray,
+    name: str,
+    *,
+    time_series: bool,
+    groups: np.ndarray | None,
 ) -> HypothesisTest:
-    """Diebold-Mariano test on the rows left out, each of which counts once.
+    """Test of equal squared errors on the rows left out, by how they were left out.
 
-    Losses are weighted as the scores are, and averaged where folds repeat a row. Their differences
-    are in time order with Newey and West's lags for time series, and sums over whole groups where
-    there are groups, as in clustered errors.
+    Folds that only look ahead are forecasts, which Diebold and Mariano's test compares row by row:
+    with Newey and West's lags for time series, and sums over whole groups where there are groups,
+    as in clustered errors. Other folds share training rows, so that their errors are not
+    independent: means of folds are compared, with the variance of Nadeau and Bengio (2003). Losses
+    are weighted as the scores are.
 
     Parameters
     ----------
     predictions : DataFrame
         As in :class:`NestedCrossValidation`.
+    train : ndarray of bool of shape (f, n)
+        Training rows of each outer fold.
     name : str
         What the classical model is called.
     time_series : bool
@@ -209,15 +231,25 @@ def accuracy_test(
         Label of each row of the sample.
     """
     errors = predictions[["network", "baseline"]].rsub(predictions["actual"], axis=0)
-    weights = predictions["weight"] / predictions["weight"].mean()
-    losses = (errors**2).mul(weights, axis=0)
-    each = losses.groupby(predictions["position"].to_numpy()).mean().sort_index()
+    weights = (predictions["weight"] / predictions["weight"].mean()).to_numpy()
+    first, second = _without_rounding(*errors.to_numpy().T)
+    fold, position = (predictions[column].to_numpy() for column in ("fold", "position"))
+    names = "The network", name
+    if not only_ahead(train, tuple(position[fold == at] for at in range(len(train)))):
+        trained = train.sum(axis=1)
+        return corrected_resampled_t(first, second, fold, trained, names, weights=weights)
+    losses = weights * first**2, weights * second**2
+    lags = automatic_lags(len(weights)) if time_series and groups is None else 0
     if groups is not None:
-        each = each.groupby(groups[each.index.to_numpy()]).sum()
-    lags = automatic_lags(len(each)) if time_series and groups is None else 0
-    first, second = each["network"].to_numpy(), each["baseline"].to_numpy()
-    first = np.where(np.isclose(first, second, rtol=SAME, atol=0.0), second, first)
-    return diebold_mariano(first, second, lags, ("The network", name))
+        _, code = np.unique(groups[position], return_inverse=True)
+        losses = np.bincount(code, losses[0]), np.bincount(code, losses[1])
+    return diebold_mariano(*losses, lags, names)
+
+
+def _without_rounding(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of which the first are the second where they differ by rounding alone."""
+    same = np.abs(first - second) <= SAME * np.sqrt(np.mean(second**2))
+    return np.where(same, second, first), second
 
 
 def _short(value: float) -> str:

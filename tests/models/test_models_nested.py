@@ -11,6 +11,7 @@ import nnecon as ne
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.accuracy import diebold_mariano
+from nnecon.inference.covariance import automatic_lags
 from nnecon.models.nested import nested_cv, on_rows
 
 FORMULA = "y ~ x1 + x2 + C(region)"
@@ -75,12 +76,13 @@ def test_labels_frame_and_words(frame, nested):
     ] == "All folds"
 
 
-def test_the_test_is_that_of_the_rows_left_out(nested):
-    rows = nested.predictions.sort_values("position")
-    losses = [(rows["actual"] - rows[name]) ** 2 for name in ("network", "baseline")]
-    expected = diebold_mariano(*losses, 0)
-    assert nested.test.statistic == pytest.approx(expected.statistic, rel=1e-6)
+def test_shuffled_folds_are_compared_with_the_corrected_variance(nested):
+    difference = nested.scores - nested.baseline_scores
+    variance = (1 / 3 + 50 / 100) * difference.var(ddof=1)
+    assert nested.test.name == "Nadeau-Bengio" and nested.test.df == (2.0,)
+    assert nested.test.statistic == pytest.approx(difference.mean() / np.sqrt(variance))
     assert nested.test.sentence in nested.sentence
+    assert "Nadeau and Bengio (2003)" in nested.notes[1]
 
 
 def test_rows_left_out_have_no_influence_on_their_own_predictions(frame):
@@ -131,6 +133,19 @@ def test_time_series_are_split_in_time_inside_and_outside():
     helpers.assert_close(again.scores, found.scores)
 
 
+def test_folds_that_look_ahead_are_compared_row_by_row():
+    data = helpers.macro().iloc[:110]
+    whole = model(data, "infl ~ lag(infl, 1) + lag(unemp, 1)", hidden=(1,))
+    found = nested_cv(whole, 2, alpha=0.002, alphas=3, n_starts=2)
+    rows = found.predictions
+    losses = [((rows["actual"] - rows[name]) ** 2).to_numpy() for name in ("network", "baseline")]
+    expected = diebold_mariano(*losses, automatic_lags(len(rows)))
+    assert found.test.name == "Diebold-Mariano"
+    assert found.test.statistic == pytest.approx(expected.statistic, rel=1e-6)
+    assert found.test.df == (len(rows) - 1.0,)
+    assert "Diebold and Mariano (1995)" in found.notes[1]
+
+
 def test_a_gap_is_left_out_of_training():
     data = helpers.macro().iloc[:110]
     classical = model(data, "growth ~ lag(growth, 1)", hidden=())
@@ -143,14 +158,14 @@ def test_groups_stay_together_inside_and_outside(frame):
     assert "whole groups" in found.outer and "whole groups" in found.inner
     firm = frame["firm"].to_numpy()[found.predictions["position"]]
     assert (pd.crosstab(firm, found.predictions["fold"]) > 0).sum(axis=1).eq(1).all()
-    assert found.test.df == (19.0,), "one sum of losses a group"
+    assert found.test.name == "Nadeau-Bengio" and found.test.df == (1.0,)
 
 
-def test_repeated_rows_count_once_in_the_test(frame):
+def test_repeated_folds_all_count_in_the_test(frame):
     outer = RepeatedKFold(n_splits=2, n_repeats=2, random_state=0)
     found = nested_cv(model(frame), outer, alpha=0.005, alphas=2, n_starts=1)
     assert len(found.predictions) == 2 * len(frame)
-    assert found.test.df == (len(frame) - 1.0,)
+    assert found.test.df == (3.0,)
 
 
 def test_inner_strata_follow_the_rows(frame):
