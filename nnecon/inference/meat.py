@@ -102,8 +102,8 @@ def leaving_out(
     ``rotated`` are Jacobian (n, r) and residuals (n,) of every network. In a linear model the
     estimates without a group are exact.
     """
-    labels, codes = np.unique(np.asarray(options["groups"]).ravel(), return_inverse=True)
-    size = len(labels)
+    codes = np.unique(np.asarray(options["groups"]).ravel(), return_inverse=True)[1]
+    size = codes.max() + 1
     moves = np.empty((size, sum(jacobian.shape[1] for jacobian, _ in rotated)))
     for group in range(size):
         inside = codes == group
@@ -113,8 +113,10 @@ def leaving_out(
             rest = np.eye(own.shape[1]) - own.T @ own
             if np.linalg.eigvalsh(rest).min(initial=1.0) < EXACT:
                 raise SpecificationError(
-                    f"cov_type='cluster-crv3' leaves out group {labels[group]!r}, without which "
-                    "the parameters are not identified (a dummy of its own?); choose 'cluster'."
+                    "cov_type='cluster-crv3' leaves out each group in turn, but without the "
+                    f"{inside.sum()} rows of the group of the row at position "
+                    f"{np.flatnonzero(inside)[0]} of the sample the parameters are not identified "
+                    "(a dummy of its own?); choose 'cluster'."
                 )
             parts.append(np.linalg.solve(rest, own.T @ residual[inside]))
         moves[group] = np.concatenate(parts)

@@ -257,9 +257,8 @@ class FeedForward(Model):
                 f"the saved estimate does not fit its data any more (mean loss {loss:.6g} instead "
                 f"of {solution.loss:.6g}): are these the functions that the model was built with?"
             )
-        estimate = Estimate(
-            solution, objective, scaling, self.weights, baseline=self._baseline(spec), **facts
-        )
+        baseline = self._baseline(facts.get("baseline_cov") or spec)
+        estimate = Estimate(solution, objective, scaling, self.weights, baseline=baseline, **facts)
         return self.results_class(self, estimate, spec)
 
     def predict(self, params: Any, exog: Any = None) -> np.ndarray:

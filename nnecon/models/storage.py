@@ -68,18 +68,26 @@ def load(
         weights=held["weights"] if meta["model"]["weighted"] else None,
         **_specification(meta["model"]["specification"], held, network),
     )
-    cov = meta["cov"]
-    spec = CovarianceSpec(cov["kind"], {**cov["options"], **under(arrays, "cov")}, cov["use_t"])
+    spec = _covariance(meta["cov"], under(arrays, "cov"))
     index = design.sample.index
     return model.restore(
         Solution(params=arrays["params"], history=arrays["history"], **meta["solution"]),
         spec,
+        baseline_cov=(
+            _covariance(meta["baseline_cov"], under(arrays, "baseline_cov"))
+            if "baseline_cov" in meta
+            else None
+        ),
         alpha_rule=meta["alpha_rule"],
         search=meta["search"],
         facts=meta["facts"],
         path=path_from_state(meta["path"], under(arrays, "path")) if "path" in meta else None,
         cv=cv_from_state(meta["cv"], under(arrays, "cv"), index) if "cv" in meta else None,
     )
+
+
+def _covariance(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> CovarianceSpec:
+    return CovarianceSpec(meta["kind"], {**meta["options"], **arrays}, meta["use_t"])
 
 
 def _specification(

@@ -73,10 +73,9 @@ def under_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
 
 def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Everything that a file has to hold to build the results again."""
-    estimate, spec = results.estimate, results.cov_spec
+    estimate = results.estimate
     model_meta, model_arrays = results.model.state()
-    options = {k: v for k, v in spec.options.items() if not isinstance(v, np.ndarray)}
-    held = {k: v for k, v in spec.options.items() if isinstance(v, np.ndarray)}
+    cov_meta, cov_arrays = cov_state(results.cov_spec)
     solution = {
         name: getattr(estimate.solution, name)
         for name in Solution.__dataclass_fields__
@@ -88,10 +87,13 @@ def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "alpha_rule": estimate.alpha_rule,
         "search": estimate.search,
         "facts": dict(estimate.facts),
-        "cov": {"kind": spec.kind, "options": options, "use_t": spec.use_t},
+        "cov": cov_meta,
     }
     arrays = {name: getattr(estimate.solution, name) for name in SOLUTION_ARRAYS}
-    arrays |= under_prefix("model", model_arrays) | under_prefix("cov", held)
+    arrays |= under_prefix("model", model_arrays) | under_prefix("cov", cov_arrays)
+    if estimate.baseline_cov is not None:
+        meta["baseline_cov"], held = cov_state(estimate.baseline_cov)
+        arrays |= under_prefix("baseline_cov", held)
     if estimate.path is not None:
         path_meta, path_arrays = path_state(estimate.path)
         meta["path"], arrays = path_meta, arrays | under_prefix("path", path_arrays)
@@ -99,6 +101,13 @@ def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         meta["cv"] = estimate.cv.description
         arrays |= under_prefix("cv", cv_state(estimate.cv))
     return meta, arrays
+
+
+def cov_state(spec: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A :class:`~nnecon.results.estimated.CovarianceSpec` as JSON and arrays."""
+    options = {k: v for k, v in spec.options.items() if not isinstance(v, np.ndarray)}
+    held = {k: v for k, v in spec.options.items() if isinstance(v, np.ndarray)}
+    return {"kind": spec.kind, "options": options, "use_t": spec.use_t}, held
 
 
 def path_state(path: RegularizationPath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

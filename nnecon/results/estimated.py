@@ -1,7 +1,7 @@
 """An estimate and its parameters: what everything that is said about it starts from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -15,6 +15,22 @@ from nnecon.inference.covariance_kinds import check
 from nnecon.nets import Dense, Ensemble, Network
 from nnecon.results.immutable import Immutable
 from nnecon.results.path import CrossValidation, RegularizationPath
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CovarianceSpec:
+    """The covariance that was asked for: ``kind``, ``options`` as in statsmodels, ``use_t``."""
+
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    use_t: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.use_t is None or isinstance(self.use_t, bool | np.bool_)):
+            raise SpecificationError(
+                f"use_t={self.use_t!r}: give True for the t, False for the normal distribution, or "
+                "None for the usual one of this covariance."
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +54,8 @@ class Estimate:
         None where they were not computed.
     facts : mapping
         What is needed to write the fit to a file and to repeat it.
+    baseline_cov : CovarianceSpec, optional
+        The covariance of ``baseline``, where it is not that of the results.
     """
 
     solution: Solution
@@ -50,22 +68,7 @@ class Estimate:
     path: RegularizationPath | None = None
     cv: CrossValidation | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CovarianceSpec:
-    """The covariance that was asked for: ``kind``, ``options`` as in statsmodels, ``use_t``."""
-
-    kind: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    use_t: bool | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.use_t is None or isinstance(self.use_t, bool | np.bool_)):
-            raise SpecificationError(
-                f"use_t={self.use_t!r}: give True for the t, False for the normal distribution, or "
-                "None for the usual one of this covariance."
-            )
+    baseline_cov: CovarianceSpec | None = None
 
 
 class Estimated(Immutable):
@@ -109,7 +112,8 @@ class Estimated(Immutable):
         if cov_type == "bootstrap" and not {"kind", "groups"} & set(cov_kwds):
             cov_kwds = {**cov_kwds, **self._groups_to_draw()}
         options = self.model.cov_options(cov_type, cov_kwds)
-        return type(self)(self.model, self.estimate, CovarianceSpec(cov_type, options, use_t))
+        estimate = replace(self.estimate, baseline_cov=self.estimate.baseline_cov or self.cov_spec)
+        return type(self)(self.model, estimate, CovarianceSpec(cov_type, options, use_t))
 
     def _groups_to_draw(self) -> dict[str, Any]:
         """Groups of a clustered covariance, which a bootstrap without a kind draws as a whole."""

@@ -175,6 +175,21 @@ def test_the_classical_model_has_the_same_covariance(kind, options, tmp_path):
     close(ne.load(tmp_path / "fit.nnecon").bse, fit.bse)
 
 
+def test_saved_results_keep_the_covariance_of_the_classical_model(tmp_path):
+    formula, load, *_ = CASES["macro"]
+    fit = ne.NeuralRegression.from_formula(formula, load(), hidden=()).fit(
+        cov_type="cluster", cov_kwds={"groups": "year"}
+    )
+    other = fit.with_cov("HC3").with_cov("HC0")
+    other.save(tmp_path / "fit.nnecon")
+    read = ne.load(tmp_path / "fit.nnecon")
+    close(other.baseline.bse, fit.bse)
+    close(read.baseline.bse, fit.bse)
+    close(read.bse, fit.with_cov("HC0").bse)
+    read.save(tmp_path / "again.nnecon")
+    close(ne.load(tmp_path / "again.nnecon").baseline.bse, fit.bse)
+
+
 def test_order_of_rows_does_not_matter_where_groups_and_time_are_given():
     formula, load, *_ = CASES["grunfeld"]
     frame = load()
@@ -220,7 +235,7 @@ def test_labels_may_be_columns_frames_lists_and_periods():
         fit.with_cov("hac-groupsum", time="quarter")
     with pytest.raises(SpecificationError, match="same groups and time"):
         fit.with_cov("hac-panel", groups="firm", time=np.ones(len(frame))).bse  # noqa: B018
-    with pytest.raises(SpecificationError, match="not identified"):
+    with pytest.raises(SpecificationError, match="rows of the group of the row at position"):
         firms = ne.NeuralRegression.from_formula("invest ~ value + C(name)", frame, hidden=())
         firms.fit(cov_type="cluster-crv3", groups="name").bse  # noqa: B018
 
