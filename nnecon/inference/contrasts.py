@@ -18,6 +18,9 @@ from nnecon.inference.effects import checked_variances
 RANK = 1e-10
 """Directions whose variance is below this share of the largest count as not identified."""
 
+OUTSIDE = 1e-3
+"""Share of an estimate's length along such directions above which it is not zero there."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaussian:
@@ -133,11 +136,14 @@ def wald_test_terms(
 ) -> tuple[str, pd.DataFrame]:
     """Distribution and table of the Wald tests of terms.
 
-    Directions that the data do not identify are left out, and do not count as restrictions.
+    Directions that the data do not identify are left out, and do not count as restrictions. Where
+    the estimate is not zero along them, a warning names the terms.
     """
-    rows = []
+    rows, partial = [], []
     for term in terms:
         statistic, rank = quadratic(term.value, term.covariance)
+        if 0 < rank < len(term.value) and _lies_outside(term.value, term.covariance):
+            partial.append(f"{term.name} ({len(term.value)} restrictions, rank {rank})")
         if not rank:
             rows.append([np.nan, np.nan, 0])
         elif use_t:
@@ -145,6 +151,13 @@ def wald_test_terms(
             rows.append([value, stats.f.sf(value, rank, df_resid), rank, df_resid])
         else:
             rows.append([statistic, stats.chi2.sf(statistic, rank), rank])
+    if partial:
+        warn_user(
+            f"the covariance is singular along restrictions of {', '.join(partial)}: these are "
+            "left out of the test, whose p-value does not speak for the term as a whole. Dummies "
+            "of the clusters themselves, or fewer clusters than restrictions, do this.",
+            IdentificationWarning,
+        )
     columns = ["statistic", "pvalue", "df_constraint", *(["df_denom"] if use_t else [])]
     rows = [row + [np.nan] * (len(columns) - len(row)) for row in rows]
     table = pd.DataFrame(rows, index=[term.name for term in terms], columns=columns)
@@ -156,12 +169,25 @@ def quadratic(value: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
 
     Combinations are compared in units of their standard errors; those without any are left out.
     """
+    along, variances = _directions(value, covariance)
+    large = variances > RANK * variances.max(initial=0.0)
+    return float((along[large] ** 2 / variances[large]).sum()), int(large.sum())
+
+
+def _lies_outside(value: np.ndarray, covariance: np.ndarray) -> bool:
+    """Whether the value is not zero where the covariance says that it cannot vary.
+
+    Columns that repeat others repeat their values, too, and are zero there.
+    """
+    along, variances = _directions(value, covariance)
+    small = variances <= RANK * variances.max(initial=0.0)
+    return bool(np.linalg.norm(along[small]) > OUTSIDE * np.linalg.norm(along))
+
+
+def _directions(value: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value along, and variance of, the principal directions in units of standard errors."""
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     kept = error > 0
-    if not kept.any():
-        return 0.0, 0
     scaled = covariance[np.ix_(kept, kept)] / np.outer(error[kept], error[kept])
-    values, vectors = np.linalg.eigh(scaled)
-    large = values > RANK * values[-1]
-    along = vectors[:, large].T @ (value[kept] / error[kept])
-    return float((along**2 / values[large]).sum()), int(large.sum())
+    variances, vectors = np.linalg.eigh(scaled)
+    return vectors.T @ (value[kept] / error[kept]), variances

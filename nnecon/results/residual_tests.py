@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nnecon.exceptions import SpecificationError
 from nnecon.inference import specification_tests, stability
@@ -141,7 +142,7 @@ class ResidualTests(Results):
             Cumulated residuals (Ploberger and Kramer, 1992); a break at an unknown date (Andrews,
             1993; Hansen, 2000); a break at a known date (Chow, 1960).
         at : label, optional
-            For ``"chow"``: the first row of the second regime, by its label.
+            For ``"chow"``: the first row of the second regime, by its label, or its year.
         on : {"network", "baseline"}
             Whose residuals.
         **options
@@ -238,8 +239,11 @@ class ResidualTests(Results):
     def _position(self, label: Any) -> int:
         """Position of a row by its label."""
         index = self.model.design.sample.index
+        dated = isinstance(index, pd.PeriodIndex | pd.DatetimeIndex)
+        # pandas reads a whole number as ordinal of a period, users mean the year
+        year = dated and isinstance(label, int | np.integer)
         try:
-            found = index.get_loc(label)
+            found = index.get_loc(str(label) if year else label)
         except (KeyError, TypeError, ValueError) as error:
             raise SpecificationError(
                 f"{label!r} is not among the rows of the sample, {index[0]} to {index[-1]}."

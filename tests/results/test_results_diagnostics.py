@@ -286,6 +286,13 @@ def test_wrong_arguments_are_named(macro_results, call, message):
         call(macro_results)
 
 
+def test_a_break_can_be_given_by_its_year(macro_results):
+    year, first = (macro_results.test_stability("chow", at) for at in (1984, "1984Q1"))
+    assert year.statistic == first.statistic
+    with pytest.raises(SpecificationError, match="2084 is not among the rows"):
+        macro_results.test_stability("chow", 2084)
+
+
 def test_functions_are_where_a_user_finds_them():
     g = np.random.default_rng(0)
     x = g.standard_normal((100, 2))

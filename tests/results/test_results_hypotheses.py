@@ -131,3 +131,23 @@ def test_what_is_not_identified_is_said_where_the_user_asked():
     text = str(found.message)
     assert f"of {len(params)} directions" in text
     assert "predictions, partial effects, their errors" in text
+
+
+def test_singular_covariances_of_a_term_are_said():
+    frame = firms()
+    formula = "y ~ x + C(firm)"
+    zero = ne.NeuralRegression.from_formula(formula, frame, hidden=(2,)).fit(alpha=np.inf)
+    assert zero.wald_test_terms().table.loc["C(firm)", "df_constraint"] == 5
+    # scores of a firm's dummy are zero within the firm: only the slope's error moves the dummies
+    with pytest.warns(IdentificationWarning, match=r"C\(firm\) \(5 restrictions, rank 1\)"):
+        table = zero.with_cov("cluster", groups="firm").wald_test_terms().table
+    assert table.loc["C(firm)", "df_constraint"] == 1
+
+
+def firms():
+    """Six firms over twenty periods, with effects of their own."""
+    g = np.random.default_rng(3)
+    firm = np.repeat([*"abcdef"], 20)
+    x = g.standard_normal(120)
+    effects = np.repeat(g.standard_normal(6), 20)
+    return pd.DataFrame({"firm": firm, "x": x, "y": x + effects + g.standard_normal(120)})
