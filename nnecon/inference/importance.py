@@ -94,22 +94,25 @@ def permuted(
     """
     exog = rows.exog
     error = endog - mean.values(exog)
-    own, base = error**2, float(weights @ error**2)
+    own = error**2
     pair = weights * weights[taken]
     total = pair.sum()
     as_row, as_donor = np.zeros((2, len(endog))), np.zeros((2, len(endog)))
-    moved: Number | None = mean.level(exog, 2.0 * weights * error) if differentiate else None
+    held = 2.0 * pair.sum(axis=0) / total * error
+    moved: Number | None = mean.level(exog, held) if differentiate else None
     for donor, share in zip(taken, pair, strict=True):
         there = rows.mix(rows.take(donor), [variable]).exog
         wrong = endog - mean.values(there)
-        loss = wrong**2
-        as_row += weights[donor] * np.array([loss, np.ones_like(loss)])
-        as_donor[:, donor] += weights * np.array([loss, np.ones_like(loss)])
+        # the increase pair by pair: a donor's mean over losses would carry the disturbances of
+        # the few rows that its value was put into
+        gain = wrong**2 - own
+        as_row += weights[donor] * np.array([gain, np.ones_like(gain)])
+        as_donor[:, donor] += weights * np.array([gain, np.ones_like(gain)])
         if moved is not None:
             moved = moved + mean.level(there, -2.0 * share / total * wrong)
-    level = float((weights * as_row[0]).sum() / total)
-    influence = as_row[0] / as_row[1] + as_donor[0] / as_donor[1] - 2.0 * level - (own - base)
-    return Increase(level - base, weights * influence, moved)
+    value = float((weights * as_row[0]).sum() / total)
+    influence = as_row[0] / as_row[1] + as_donor[0] / as_donor[1] - 2.0 * value
+    return Increase(value, weights * influence, moved)
 
 
 def refitted(

@@ -87,6 +87,29 @@ def test_influence_of_rows_by_finite_differences(results):
     assert found.influence.sum() == pytest.approx(0.0, abs=1e-12)
 
 
+class KnownMean:
+    """The second column counts for one, the third for next to nothing."""
+
+    def values(self, exog):
+        return exog @ np.array([0.0, 1.0, 0.05])
+
+
+def test_errors_of_weak_variables_do_not_contain_the_disturbances():
+    """They match the spread over samples where losses vary a hundred times as much."""
+    g = np.random.default_rng(2)
+    weights = np.full(400, 1.0 / 400)
+    values, errors = [], []
+    for _ in range(60):
+        exog = np.column_stack([np.ones(400), g.standard_normal((400, 2))])
+        endog = KnownMean().values(exog) + g.standard_t(5, 400)
+        rows = ne.NeuralRegression(endog, exog, hidden=()).design.moving_rows()
+        taken = donors(400, 30, g)
+        found = permuted(KnownMean(), rows, "x2", endog, weights, taken, False)
+        values.append(found.value)
+        errors.append(np.sqrt(variance(found, "HC1", {}, None)))
+    assert 0.75 < np.mean(errors) / np.std(values, ddof=1) < 1.35
+
+
 def test_derivative_by_the_parameters(results):
     settings = given(results)
     found = permuted(results._probe.mean, *settings, True).by_estimate
