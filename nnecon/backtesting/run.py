@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from nnecon.backtesting.information import Information, read_release_lag, read_vintages
-from nnecon.backtesting.methods import BaselineMethod, Forecasts, Method, read_models
+from nnecon.backtesting.methods import BaselineMethod, Forecasts, Method
+from nnecon.backtesting.reading import read_models
 from nnecon.backtesting.schedule import AGAIN, NEW, Origin, origin_rows, schedule
 from nnecon.data.frames import as_frame
 from nnecon.data.time_axis import TimeAxis, label_text

@@ -19,6 +19,7 @@ from nnecon.estimation.kernels import fitted_many
 from nnecon.estimation.problem import Chain, Objective, Solution
 from nnecon.estimation.refinement import connect, polish
 from nnecon.estimation.resampling import Folds
+from nnecon.estimation.smooth_path import trace_paths
 from nnecon.estimation.sparse_path import trace_sparse_paths
 from nnecon.estimation.trained_path import top_penalty, train_paths
 from nnecon.inference.degrees_of_freedom import effective_degrees
@@ -159,7 +160,7 @@ def _follow(
     """Best solutions along the grid for the sample and every fold."""
     positive = grid[grid > 0]
     given = job.objective, weights, classical
-    tracer = paths.trace_paths if job.objective.penalty.smooth else trace_sparse_paths
+    tracer = trace_paths if job.objective.penalty.smooth else trace_sparse_paths
     best = tracer(*given, positive, job.starts, job.solver, job.execution)
     competition = best.competition
     if live is not None:

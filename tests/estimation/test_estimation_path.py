@@ -9,11 +9,11 @@ from nnecon.estimation.path import (
     alpha_grid,
     find_live,
     join_network,
-    trace_paths,
 )
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Chain, Objective
 from nnecon.estimation.refinement import TRIAL, connect, polish
+from nnecon.estimation.smooth_path import trace_paths
 from nnecon.nets import Dense
 
 LM = SOLVERS["lm"]

@@ -1,0 +1,249 @@
+"""What all forecasters share before estimation: series, lags, windows, the linear part's rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from inspect import signature
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from nnecon.data.design import caller_namespace
+from nnecon.data.frames import as_frame
+from nnecon.data.series import Series, named_columns, series_from_arrays, series_of
+from nnecon.data.syntax import suggestion
+from nnecon.data.windows import (
+    Layout,
+    Windows,
+    linear_names,
+    scalings,
+    standard_rows,
+    windows,
+)
+from nnecon.exceptions import DataError, SpecificationError
+from nnecon.models.forecast_settings import linear_lags
+from nnecon.nets import LinearPart
+from nnecon.results.immutable import Immutable
+
+FIT_ARGUMENTS = frozenset(
+    {"alpha", "alphas", "cv", "n_starts", "method", "start", "rng", "progress", "executor"}
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A sample ready for estimation: windows, standardisation, standardised rows."""
+
+    sample: Windows
+    rows: np.ndarray
+    scalings: tuple[Any, ...]
+
+
+class ForecasterData(Immutable):
+    """Specification of a forecaster, and its rows of lags and windows."""
+
+    series: Series
+    formula: str | None
+    linear_part: bool
+    linear_lags: Any
+    max_lags: int | None
+    lags: tuple[int, ...]
+    lag_rule: str
+    _given: Mapping[str, Any]
+    _specify: Any
+
+    def __init__(
+        self,
+        endog: Any,
+        exog: Any = None,
+        *,
+        predictors: Any = None,
+        **specification: Any,
+    ) -> None:
+        source = {"endog": endog, "exog": exog, "predictors": predictors}
+        self._set_up(series_from_arrays(**source), None, specification)
+
+    @classmethod
+    def from_formula(cls, formula: str, data: Any, **specification: Any) -> Self:
+        """Build the forecaster from a formula and a frame.
+
+        Parameters
+        ----------
+        formula : str
+            Targets, ``~``, and what helps to forecast them: ``"infl + growth ~ unemp + tbilrate"``,
+            or ``"growth ~ 1"`` for own lags alone. Lags of all series enter by themselves.
+            ``known(x)`` marks a regressor whose value at the forecast period is known and has to be
+            given to ``forecast``; ``month``, ``quarter`` and ``trend`` are read off the dates.
+        data : DataFrame
+            One row a period, in order and without gaps.
+        **specification
+            As in the constructor.
+        """
+        model = cls.__new__(cls)
+        model._set_up(series_of(formula, data, caller_namespace(0)), formula, specification)
+        return model
+
+    def _set_up(
+        self,
+        series: Series,
+        formula: str | None,
+        specification: Mapping[str, Any],
+    ) -> None:
+        self.__dict__.update(series=series, formula=formula)
+        known = [*signature(self._specify).parameters]
+        for name in specification:
+            if name not in known:
+                belongs = "; it belongs to fit()" if name in FIT_ARGUMENTS else ""
+                close = get_close_matches(name, known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close and not belongs else ""
+                raise SpecificationError(
+                    f"{type(self).__name__} has no argument {name!r}{belongs}{hint}"
+                )
+        self.__dict__.update(self._specify(**specification), _given=dict(specification))
+        lags, told = linear_lags(
+            self.linear_lags, self.max_lags, series, self._known, self.frequency
+        )
+        self.__dict__.update(lags=lags, lag_rule=told)
+        self._check_sample()
+
+    # -- what a family says -----------------------------------------------------------------------
+
+    def _inputs(self, layout: Layout) -> Layout:
+        """The layout with what the network sees."""
+        raise TypeError(f"{type(self).__name__} does not say what its network sees.")
+
+    def _network(self, layout: Layout) -> LinearPart:
+        """The network for a layout."""
+        raise TypeError(f"{type(self).__name__} does not say what its network is.")
+
+    @property
+    def description(self) -> str:
+        """The network in a few words."""
+        raise TypeError(f"{type(self).__name__} does not describe its network.")
+
+    # -- data -------------------------------------------------------------------------------------
+
+    @property
+    def endog_names(self) -> list[str]:
+        """Names of the targets."""
+        return list(self.series.terms.targets)
+
+    @property
+    def known_names(self) -> list[str]:
+        """Names of the regressors that are known in advance, calendar terms at the end."""
+        return [*self.series.terms.known, *self.series.calendar(np.arange(1))[1]]
+
+    @property
+    def exog_names(self) -> list[str]:
+        """Names of the linear regressors, as statsmodels' VAR has them."""
+        return linear_names(self.layout, self.series.names, tuple(self.known_names))
+
+    def known_values(self, exog: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Known regressors with the calendar terms of their periods, shape (p, k)."""
+        return np.column_stack([exog, self.series.calendar(positions)[0]])
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        return self.known_values(self.series.exog, np.arange(len(self.series.endog)))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which numbers of the past make up a row."""
+        names = self.known_names
+        seen = tuple(at for at, name in enumerate(names) if name != "trend")
+        lags = self.lags if self.linear_part else ()
+        plain = Layout(len(self.series.names), len(names), lags, network_known=seen)
+        return self._inputs(plain)
+
+    @cached_property
+    def network(self) -> LinearPart:
+        """The network of each equation."""
+        return self._network(self.layout)
+
+    @cached_property
+    def sample(self) -> Windows:
+        """Rows of the estimation."""
+        return windows(self.layout, self.series.endog, self._known, self.series.first)
+
+    @property
+    def index(self) -> pd.Index:
+        """Periods of the rows of the estimation."""
+        return self.series.index[self.sample.positions]
+
+    @cached_property
+    def frequency(self) -> str:
+        """First letter of the frequency: ``"Q"``, ``"M"``, ...; empty for whole numbers."""
+        axis = self.series.axis
+        if axis.kind == "integer":
+            return ""
+        return axis.freq_text.lstrip("0123456789")[0]
+
+    def on(self, data: Any, **changes: Any) -> Self:
+        """The same specification on other data, for example those known at an earlier date.
+
+        Lags that were chosen by a criterion are chosen anew, unless ``linear_lags`` is given.
+
+        Parameters
+        ----------
+        data : DataFrame
+            One row a period, with the columns of the formula or, in the array interface, columns
+            named like the series.
+        **changes
+            Arguments of the constructor that differ.
+        """
+        model = type(self).__new__(type(self))
+        model._set_up(self.series_in(data), self.formula, {**self._given, **changes})
+        return model
+
+    def series_in(self, data: Any) -> Series:
+        """The series of the model in other data."""
+        data = named_columns(data, [str(name) for name in self.series.frame.columns])
+        if self.formula is not None:
+            return series_of(self.formula, data, self.series.bindings)
+        return self._from_columns(data)
+
+    def _from_columns(self, data: Any) -> Series:
+        terms, parts = self.series.terms, []
+        data = as_frame(data)
+        for names in (terms.targets, terms.known, terms.predictors):
+            for name in names:
+                if name not in data.columns:
+                    raise DataError(f"column {name!r} is missing; {suggestion(name, data.columns)}")
+            parts.append(data[list(names)] if names else None)
+        return series_from_arrays(*parts)
+
+    def _check_sample(self) -> None:
+        sample, layout = self.sample, self.layout
+        n, p = len(sample.rows), layout.n_linear
+        whole = int(np.isfinite(self.series.endog).all(axis=1).sum())
+        if n < p + 2:
+            raise DataError(
+                f"{whole} periods with all series leave {n} rows for {p} coefficients an "
+                f"equation ({len(self.lags)} lags of {layout.n_series} series, a constant and "
+                f"{layout.n_known} known regressors); lower linear_lags or give more data"
+            )
+        names = self.exog_names
+        for at in range(1, p):
+            if np.ptp(sample.rows[:, at]) == 0.0:
+                raise DataError(
+                    f"{names[at]} does not vary in the {n} rows of the sample: leave it out"
+                )
+        columns = sample.linear / np.linalg.norm(sample.linear, axis=0)
+        if np.linalg.matrix_rank(columns) < p:
+            raise DataError(
+                f"the linear regressors {names} are linear combinations of each other in the "
+                f"{n} rows of the sample; leave out a series or lower linear_lags"
+            )
+        for name, column in zip(self.series.names, sample.target.T, strict=True):
+            if np.ptp(column) == 0.0:
+                raise DataError(
+                    f"{name!r} does not vary in the sample: there is nothing to explain"
+                )
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Standardised rows."""
+        made = scalings(self.sample)
+        return Prepared(self.sample, standard_rows(made[0], self.sample.rows), made)
