@@ -75,7 +75,7 @@ def nested_cv(
     >>> model = ne.NeuralRegression.from_formula(
     ...     "growth ~ lag(growth, 1) + lag(unemp, 1)", macro, hidden=(2,)
     ... )
-    >>> honest = nested_cv(model, 3, cv=3, alphas=4, n_starts=2)
+    >>> honest = nested_cv(model, 3, cv=3, alphas=8, n_starts=2)
     >>> honest.to_frame()["test"].tolist()
     [44, 45, 45]
     """

@@ -31,6 +31,7 @@ class StreamedRegression(StreamedSolutions):
     Examples
     --------
     >>> import numpy as np, pandas as pd
+    >>> from nnecon.data.stream import Stream
     >>> from nnecon.estimation.training import Adam
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=3000), "z": rng.normal(size=3000)})
