@@ -20,8 +20,9 @@ TRIAL = Options(gradient=1e-8, decrease=1e-9, first=30, later=30, warm=True, rou
 SAME = 1e-6
 """Relative difference of objectives that continuation, which stops early, can tell apart."""
 
-ROUNDS = 4
-"""Rounds in which an improved solution is passed on to its neighbours."""
+ROUNDS = 20
+"""Most rounds in which improved solutions are passed on to neighbours; few need more than four,
+but an improvement at one end may have to travel to the other."""
 
 
 def polish(
