@@ -7,7 +7,7 @@ categories their levels), and says how the design moves with each :class:`Regres
 
 import importlib
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -294,24 +294,6 @@ class Design:
         if found.kind != "category":
             raise SpecificationError(f"{found.name!r} is continuous; use direction()")
         return self.moving_rows(new).contrast(found)
-
-    def partial_grid(self, regressor: Regressor | str, grid: Sequence[Any]) -> Iterator[np.ndarray]:
-        """Design matrix of the sample with the regressor set to each grid value in turn.
-
-        Parameters
-        ----------
-        regressor : Regressor or str
-            The regressor; any level of a category stands for the category.
-        grid : sequence
-            Numbers, or levels of the category.
-
-        Yields
-        ------
-        ndarray, shape (n, p)
-        """
-        found, rows = self.regressor(regressor), self.moving_rows()
-        for point in grid:
-            yield rows.set({found: point}).exog
 
     def moving_rows(self, new: Any = None) -> MovingRows:
         """Rows whose variables can be set, taken from other rows, or differentiated by.

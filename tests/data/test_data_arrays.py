@@ -110,7 +110,7 @@ def test_effects():
     np.testing.assert_array_equal(design.direction("x2"), expected)
     np.testing.assert_array_equal(design.direction("x2", x[:4]), expected[:4])
     np.testing.assert_array_equal(design.observed("x2"), x[:, 2])
-    (page,) = design.partial_grid("x1", [7.0])
+    page = design.moving_rows().set({design.regressor("x1"): 7.0}).exog
     assert (page[:, 1] == 7).all() and (page[:, 2] == x[:, 2]).all()
     with pytest.raises(SpecificationError, match=r"use direction"):
         design.contrast("x1")

@@ -354,26 +354,30 @@ def test_contrast_moves_every_coding_of_a_variable():
     assert (high != low).any(axis=0).sum() == 4
 
 
-def test_partial_grid_and_observed():
+def moved(design, name, point):
+    """The sample's design matrix with one regressor set to a point."""
+    return design.moving_rows().set({design.regressor(name): point}).exog
+
+
+def test_moved_rows_and_observed():
     frame = panel()
     design = Design.from_formula("y ~ bs(x, 4) + x:z + g", frame)
     np.testing.assert_array_equal(design.observed("x"), frame["x"])
     assert list(design.observed("g[T.b]")) == list(frame["g"])
     assert design.levels("g[T.b]") == ("a", "b", "c")
-    pages = list(design.partial_grid("x", [0.0, 0.5]))
     expected = design.exog_for(frame.assign(x=0.5))[0]
-    np.testing.assert_allclose(pages[1], expected, rtol=1e-14)
-    (page,) = design.partial_grid("g[T.b]", ["c"])
+    np.testing.assert_allclose(moved(design, "x", 0.5), expected, rtol=1e-14)
+    page = moved(design, "g[T.b]", "c")
     np.testing.assert_array_equal(page, design.exog_for(frame.assign(g="c"))[0])
     with pytest.raises(ValueError, match=r"keep the values inside"):
-        list(design.partial_grid("x", [100.0]))
+        moved(design, "x", 100.0)
     with pytest.raises(ValueError, match=r"'q' is no level of 'g'"):
-        list(design.partial_grid("g[T.b]", ["q"]))
+        moved(design, "g[T.b]", "q")
 
 
-def test_partial_grid_of_a_factor_as_written():
+def test_moved_rows_of_a_factor_as_written():
     frame = panel()
     design = Design.from_formula("y ~ np.log(z) * x", frame)
     np.testing.assert_allclose(design.observed("np.log(z)"), np.log(frame["z"]))
-    (page,) = design.partial_grid("np.log(z)", [np.log(1.5)])
+    page = moved(design, "np.log(z)", np.log(1.5))
     np.testing.assert_allclose(page, design.exog_for(frame.assign(z=1.5))[0], rtol=1e-14)

@@ -201,7 +201,7 @@ def test_band_of_the_curve_by_draws(curved_results):
     draws = g.multivariate_normal(curved_results.params, curved_results.cov_params(), 400)
     frame = curved_results.effect_curve("x2", [0.5]).frame
     model = curved_results.model
-    rows = next(iter(model.design.partial_grid("x2", [0.5])))
+    rows = model.design.moving_rows().set({model.design.regressor("x2"): 0.5}).exog
     scaling = curved_results.estimate.scaling
     transform, offset = model.user_units(scaling)
     from nnecon.estimation.kernels import fitted_many
