@@ -1,6 +1,5 @@
 """Wald tests of linear hypotheses, as statsmodels computes and prints them."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -10,7 +9,6 @@ import pandas as pd
 from scipy import stats
 from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.stats.contrast import ContrastResults, WaldTestResults
-from statsmodels.tools.sm_exceptions import ValueWarning
 
 from nnecon.exceptions import IdentificationWarning, warn_user
 from nnecon.inference.effects import checked_variances
@@ -38,6 +36,8 @@ class Gaussian:
         Whether statistics follow t and F instead of normal and chi-squared distributions.
     df_resid : float
         Degrees of freedom of t and F.
+    wide : ndarray of shape (k, k), optional
+        Covariance for tests of several combinations, where it is not the same.
     """
 
     params: np.ndarray
@@ -45,6 +45,7 @@ class Gaussian:
     names: Sequence[str]
     use_t: bool
     df_resid: float
+    wide: np.ndarray | None = None
 
     def _statsmodels(self) -> LikelihoodModelResults:
         model = SimpleNamespace(data=SimpleNamespace(cov_names=list(self.names)))
@@ -69,21 +70,24 @@ def wald_test(estimates: Gaussian, null: Hypothesis, use_f: bool | None = None) 
     Where the covariance of the combinations is singular, only as many of them count as are
     identified, with a warning.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ValueWarning)
-        found = estimates._statsmodels().wald_test(
-            null, cov_p=estimates.covariance, use_f=use_f, scalar=True
+    rows, right = null
+    value = rows @ estimates.params - right
+    several = len(rows) > 1 and estimates.wide is not None
+    matrix = estimates.wide if several else estimates.covariance
+    statistic, rank = quadratic(value, rows @ matrix @ rows.T)
+    if rank < len(value):
+        warn_user(
+            f"the covariance of the {len(value)} restrictions has rank {rank}: the test is one of "
+            "the combinations that are identified, and does not speak for the others.",
+            IdentificationWarning,
         )
-    for one in caught:
-        if issubclass(one.category, ValueWarning):
-            warn_user(
-                f"{str(one.message)[0].upper()}{str(one.message)[1:]}: the test is one of the "
-                "combinations that are identified.",
-                IdentificationWarning,
-            )
-        else:
-            warn_user(str(one.message), one.category)
-    return found
+    if estimates.use_t if use_f is None else use_f:
+        fraction = statistic / rank if rank else np.nan
+        return ContrastResults(F=fraction, df_denom=estimates.df_resid, df_num=rank)
+    chi2 = statistic if rank else np.nan
+    return ContrastResults(
+        chi2=chi2, df_denom=rank, statistic=chi2, distribution="chi2", distargs=(rank,)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ DEFINITE = 0.01
 RANK_TOLERANCE = 1e-11
 """Directions whose singular value is less than this share of the largest count as unidentified."""
 
+FEW = ("cluster", "cluster-crv3", "hac-groupsum")
+"""Kinds that sum scores over groups, so that their rank is at most the number of these."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -110,6 +113,10 @@ class Covariance:
 
     ``df_resid`` are the degrees of freedom of t statistics where ``use_t``. ``draws`` (b, k) are
     parameters of bootstrap draws, from which errors of functions come; None for other kinds.
+    ``wide`` (k, k) is for joint tests where groups in two ways gave negative variances: the sum of
+    the covariances by either way, from which what both count is not taken off (Davezies,
+    D'Haultfoeuille and Guyonvarch, 2021). ``warning`` says what is still valid there, and where
+    groups are fewer than parameters.
     """
 
     matrix: np.ndarray
@@ -119,6 +126,8 @@ class Covariance:
     use_t: bool
     df_resid: float
     draws: np.ndarray | None = None
+    wide: np.ndarray | None = None
+    warning: str = ""
 
 
 def penalised_moments(
@@ -266,13 +275,48 @@ def joint_covariance(
         replace(part.moments, jacobian=part.moments.jacobian @ part.bread.root) for part in parts
     ]
     found = _meat(kind, rotated, residual, dict(options or {}), len(residual) - middle.edf)
-    inner = found.matrix
+    root = middle.root
     if kind not in ("nonrobust", "opg"):
-        exact = block_diag(*[_exact(part) for part in parts])
-        inner = exact @ inner @ exact
-    matrix = middle.root @ inner @ middle.root.T
-    use_t = kind == "nonrobust" if use_t is None else bool(use_t)
-    return Covariance(matrix, kind, found.description, found.options, use_t, found.df_resid)
+        root = root @ block_diag(*[_exact(part) for part in parts])
+    return Covariance(
+        root @ found.matrix @ root.T,
+        kind,
+        found.description,
+        found.options,
+        kind == "nonrobust" if use_t is None else bool(use_t),
+        found.df_resid,
+        wide=None if found.wide is None else root @ found.wide @ root.T,
+        warning=_groups_words(kind, found, middle),
+    )
+
+
+def _groups_words(kind: str, found: meats.Meat, middle: Bread) -> str:
+    """What remains valid where groups identify fewer directions than there are; "" elsewhere."""
+    if kind not in FEW:
+        return ""
+    values = np.linalg.eigvalsh(found.matrix)
+    rank = int((values > meats.NEGATIVE * values.max(initial=0.0)).sum())
+    if found.wide is not None:
+        return (
+            "the covariance by groups of two ways has negative variances, which were set to zero: "
+            f"{len(values) - rank} of {len(values)} directions are left without any. Standard "
+            "errors of single effects and coefficients remain usable where groups of both ways are "
+            "many; those of dummies of the groups themselves are not. Tests of several "
+            "restrictions use the sum of the covariances by either way, without taking off what "
+            "both count, which errs less; with few groups they reject too often still."
+        )
+    # of a network's parameters no more than the effective ones need a variance
+    if rank > middle.edf - 0.5:
+        return ""
+    return (
+        f"the covariance of cov_type={kind!r} has rank {rank}, but the model {middle.edf:.4g} "
+        "(effective) parameters: it is made from sums over groups, which are too few or have "
+        "dummies of their own. Standard errors and t tests of single effects and coefficients of "
+        "regressors that vary within groups remain valid where groups are many, and so do joint "
+        f"tests of up to {rank} restrictions. Errors of dummies of the groups themselves are too "
+        "small, and tests of more restrictions leave some out. Fewer dummies, "
+        "cov_type='cluster-crv3' or a bootstrap with kind='wild' are ways out."
+    )
 
 
 def unidentified_words(middle: Bread) -> str:

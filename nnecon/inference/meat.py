@@ -32,13 +32,15 @@ class Meat:
     """Covariance of the summed scores.
 
     ``matrix`` (r, r); ``description`` in words; ``options`` with defaults filled in; ``df_resid``
-    degrees of freedom of t and F statistics.
+    degrees of freedom of t and F statistics. ``wide`` (r, r), where ``matrix`` had negative
+    eigenvalues that were set to zero, is a larger one that has none.
     """
 
     matrix: np.ndarray
     description: str
     options: dict[str, Any]
     df_resid: float
+    wide: np.ndarray | None = None
 
 
 def heteroskedastic(
@@ -88,10 +90,15 @@ def clustered(scores: np.ndarray, options: dict[str, Any], df_resid: float) -> M
         words = f"cluster (robust to correlation within {sizes[0]} groups)"
         return Meat(matrix, words, options, inference)
     both = np.unique(codes[0] * sizes[1] + codes[1], return_inverse=True)[1]
-    matrix = matrix - _crosssection(scores, both, corrected, df_resid)
-    matrix, repaired = _definite(matrix)
+    wide, matrix = matrix, matrix - _crosssection(scores, both, corrected, df_resid)
     words = f"cluster (robust to correlation within {sizes[0]} and {sizes[1]} groups, two ways)"
-    return Meat(matrix, words + repaired, options, inference)
+    values, vectors = np.linalg.eigh(matrix)
+    if not len(values) or values[0] >= -NEGATIVE * values[-1]:
+        return Meat(matrix, words, options, inference)
+    # as Cameron, Gelbach and Miller (2011) do
+    repaired = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    words += "; negative eigenvalues were set to zero"
+    return Meat(repaired, words, options, inference, wide)
 
 
 def leaving_out(
@@ -263,15 +270,3 @@ def _inference_df(options: dict[str, Any], size: int, df_resid: float) -> float:
     if options.setdefault("df_correction", True) in (None, True):
         return size - 1.0
     return df_resid
-
-
-def _definite(matrix: np.ndarray) -> tuple[np.ndarray, str]:
-    """The matrix with negative eigenvalues at zero, and a word on it where there were any.
-
-    As Cameron, Gelbach and Miller (2011) do.
-    """
-    values, vectors = np.linalg.eigh(matrix)
-    if not len(values) or values[0] >= -NEGATIVE * values[-1]:
-        return matrix, ""
-    repaired = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return repaired, "; negative eigenvalues were set to zero"

@@ -30,7 +30,17 @@ class HypothesisTests(Uncertainty):
             self._param_names,
             self.use_t,
             self.covariance.df_resid,
+            None
+            if self.covariance.wide is None
+            else transform @ self.covariance.wide @ transform.T,
         )
+
+    def _joint(self, gradient: np.ndarray) -> np.ndarray:
+        """Covariance (r, r) of functions of the parameters that are tested together."""
+        covariance = self.covariance
+        several = len(gradient) > 1 and covariance.wide is not None
+        matrix = covariance.wide if several else covariance.matrix
+        return gradient @ matrix @ gradient.T
 
     def t_test(self, r_matrix: Any, use_t: bool | None = None) -> Any:
         """Test each of several linear combinations of the parameters.
@@ -128,7 +138,7 @@ class HypothesisTests(Uncertainty):
             if len(linear):
                 rows = (starts + linear).ravel()
                 value, to_user = self.params.to_numpy()[rows], self._map[0][rows]
-                matrix = to_user @ self.covariance.matrix @ to_user.T
+                matrix = self._joint(to_user)
                 terms.append(Term(name, value, matrix, "its coefficients are zero"))
         return terms
 
@@ -146,7 +156,7 @@ class HypothesisTests(Uncertainty):
         rows = self.estimate.objective.inputs, scaling.rows(without), shares
         value, gradient = averages(self._network, self.solution.params, *rows)
         covariance = self.covariance
-        matrix = gradient @ covariance.matrix @ gradient.T
+        matrix = self._joint(gradient)
         if covariance.draws is not None:
             along = averages_along(self._network, covariance.draws, *rows)
             matrix = np.atleast_2d(np.cov(along, rowvar=False))

@@ -12,7 +12,7 @@ import pandas as pd
 from nnecon.estimation.estimate import solver_of
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import fitted, fitted_many
-from nnecon.exceptions import SpecificationError
+from nnecon.exceptions import IdentificationWarning, SpecificationError, warn_user
 from nnecon.inference import covariance as cov
 from nnecon.inference.bootstrap import Drawn, Sample, bootstrap, bootstrap_covariance
 from nnecon.inference.effects import checked_variances, delta_variance
@@ -68,7 +68,10 @@ class Uncertainty(Estimated):
         spec = self.cov_spec
         if spec.kind == "bootstrap":
             return bootstrap_covariance(self._drawn, spec.use_t, self.df_resid)
-        return cov.joint_covariance(self._parts, spec.kind, spec.options, spec.use_t)
+        found = cov.joint_covariance(self._parts, spec.kind, spec.options, spec.use_t)
+        if found.warning:
+            warn_user(found.warning, IdentificationWarning)
+        return found
 
     @property
     def errors_sentence(self) -> str:
