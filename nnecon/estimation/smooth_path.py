@@ -36,8 +36,8 @@ AGAIN = 2 / 3
 """The starts are also solved at a larger penalty, this far along to where they competed: minima
 differ more between penalties than a path followed from one of them shows."""
 
-KEPT = 4
-"""Starts of which the whole path is followed."""
+KEPT, KEPT_AGAIN = 3, 2
+"""Starts of either competition of which the whole path is followed."""
 
 STRIDE = 3
 """Starts are compared at every third penalty; what is between comes from the best of them."""
@@ -57,30 +57,30 @@ def trace_paths(
     All starts are solved at one penalty; those that fall behind there are dropped, and the path is
     followed from the others to both ends. The same is done from a larger penalty.
     """
-    kept = min(KEPT, len(starts))
+    kept = [min(KEPT, len(starts)), min(KEPT_AGAIN, len(starts))]
     leaders = _compete(objective, weights, baselines, alphas, starts, solver, execution)
     others = _compete_again(
         objective, weights, baselines, alphas, starts, leaders, solver, execution
     )
     chains, visits = [], []
     for w, base, *both in zip(weights, baselines.loss, leaders, others, strict=True):
-        for leader in both:
+        for leader, follow in zip(both, kept, strict=True):
             order, after = _both_ways(leader.place, len(alphas))
-            follow = leader.params[:kept]
-            chains += [Chain(w, point, alphas[order], after, base) for point in follow]
-            visits += [order] * kept
+            points = leader.params[:follow]
+            chains += [Chain(w, point, alphas[order], after, base) for point in points]
+            visits += [order] * follow
     followed = estimate(objective, chains, solver, FAST, execution)
-    shape = (len(weights), 2 * kept)
+    shape = (len(weights), sum(kept))
     paths = best_of(_stack(followed, visits, shape, len(alphas)), alphas, baselines)
     visited = [
         np.union1d(*pair)
-        for pair in zip(visits[:: 2 * kept], visits[kept :: 2 * kept], strict=True)
+        for pair in zip(visits[:: sum(kept)], visits[kept[0] :: sum(kept)], strict=True)
     ]
     paths = _fill(objective, weights, paths, visited, solver, execution)
     for _ in range(2):
         paths = repair(objective, weights, paths, solver, execution)
     own = leaders[0]
-    among = np.isin(np.arange(len(starts)), own.ranks[:kept])
+    among = np.isin(np.arange(len(starts)), own.ranks[: kept[0]])
     competition = Competition(alphas[[own.place]], own.objective[None], among[None])
     return replace(paths, competition=competition)
 
