@@ -23,7 +23,7 @@ from nnecon.exceptions import (
     warn_user,
 )
 from nnecon.inference.covariance import Covariance
-from nnecon.inference.meat import EXACT
+from nnecon.inference.covariance_rows import EXACT
 
 ROOM = 2**26
 """Numbers that weights or targets drawn at a time may have: half a gigabyte."""

@@ -12,6 +12,13 @@ import numpy as np
 from statsmodels.stats.sandwich_covariance import S_crosssection
 
 from nnecon.exceptions import SpecificationError
+from nnecon.inference.covariance_rows import (
+    Refused,
+    alone_in_group,
+    full_leverage,
+    in_words,
+    same_period,
+)
 from nnecon.inference.long_run import (
     ORDER,
     automatic_lags,
@@ -19,9 +26,6 @@ from nnecon.inference.long_run import (
     lag_weights,
     long_run_sum,
 )
-
-EXACT = 1e-10
-"""A row whose leverage is closer to one than this is fitted exactly."""
 
 NEGATIVE = 1e-10
 """Eigenvalues below minus this share of the largest make a covariance indefinite."""
@@ -55,13 +59,8 @@ def heteroskedastic(
     if kind == "HC1":
         squares = squares * len(squares) / df_resid
     elif kind in ("HC2", "HC3"):
+        _refuse(full_leverage(jacobian, kind))
         leverage = (jacobian**2).sum(axis=1)
-        exact = np.flatnonzero(leverage > 1.0 - EXACT)
-        if len(exact):
-            raise SpecificationError(
-                f"{kind} divides by one minus the leverage, which is zero for the row at position "
-                f"{exact[0]} of the sample (a dummy of its own?); choose HC1, or leave the row out."
-            )
         squares = squares / (1.0 - leverage) ** (1 if kind == "HC2" else 2)
     return jacobian * np.copysign(np.sqrt(squares), residual)[:, None]
 
@@ -109,6 +108,8 @@ def leaving_out(
     ``rotated`` are Jacobian (n, r) and residuals (n,) of every network. In a linear model the
     estimates without a group are exact.
     """
+    for jacobian, _ in rotated:
+        _refuse(alone_in_group(jacobian, options["groups"]))
     codes = np.unique(np.asarray(options["groups"]).ravel(), return_inverse=True)[1]
     size = codes.max() + 1
     moves = np.empty((size, sum(jacobian.shape[1] for jacobian, _ in rotated)))
@@ -118,13 +119,6 @@ def leaving_out(
         for jacobian, residual in rotated:
             own = jacobian[inside]
             rest = np.eye(own.shape[1]) - own.T @ own
-            if np.linalg.eigvalsh(rest).min(initial=1.0) < EXACT:
-                raise SpecificationError(
-                    "cov_type='cluster-crv3' leaves out each group in turn, but without the "
-                    f"{inside.sum()} rows of the group of the row at position "
-                    f"{np.flatnonzero(inside)[0]} of the sample the parameters are not identified "
-                    "(a dummy of its own?); choose 'cluster'."
-                )
             parts.append(np.linalg.solve(rest, own.T @ residual[inside]))
         moves[group] = np.concatenate(parts)
     matrix = moves.T @ moves
@@ -210,18 +204,16 @@ def series_order(groups: Any, time: Any) -> tuple[np.ndarray, list[int]]:
     if time is None:
         order = np.argsort(codes, kind="stable")
     else:
+        _refuse(same_period(groups, time))
         periods = np.unique(np.asarray(time).ravel(), return_inverse=True)[1]
         order = np.lexsort((periods, codes))
-        pairs = np.column_stack([codes, periods])[order]
-        twice = np.flatnonzero((pairs[1:] == pairs[:-1]).all(axis=1))
-        if len(twice):
-            at, other = sorted(order[twice[0] : twice[0] + 2])
-            raise SpecificationError(
-                f"the rows at positions {at} and {other} of the sample have the same groups and "
-                "time; series of a panel have one row a period."
-            )
     new = np.flatnonzero(np.diff(codes[order])) + 1
     return order, [0, *new.tolist()]
+
+
+def _refuse(found: Refused | None) -> None:
+    if found is not None:
+        raise SpecificationError(in_words(found))
 
 
 def _kernel_sum(scores: np.ndarray, options: dict[str, Any]) -> tuple[np.ndarray, str]:

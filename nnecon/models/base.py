@@ -10,9 +10,11 @@ import numpy as np
 from nnecon.data.design import Design, caller_namespace
 from nnecon.data.scaling import Scaling
 from nnecon.data.stream import Stream
+from nnecon.data.time_axis import label_text
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.bootstrap import scheme
 from nnecon.inference.covariance_kinds import GROUPED, LABELS, OPTIONS, check
+from nnecon.inference.covariance_rows import in_words, refused
 from nnecon.results.archive import under_prefix
 from nnecon.results.base import CovarianceSpec
 from nnecon.results.immutable import Immutable
@@ -186,6 +188,10 @@ class Model(Immutable):
             if options.get(name) is not None and name in OPTIONS.get(kind, ()):
                 options[name] = self._labels(options[name], name)
         check(kind, options, len(self.endog))
+        found = refused(kind, options, self.exog, self.weights)
+        if found is not None:
+            labels = tuple(label_text(self.design.sample.index[row]) for row in found.rows)
+            raise SpecificationError(in_words(found, labels))
         return scheme(options, self.is_time_series) if kind == "bootstrap" else options
 
     def _labels(self, given: Any, name: str) -> np.ndarray:

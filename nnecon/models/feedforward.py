@@ -39,7 +39,7 @@ FIT_ARGUMENTS = frozenset(
 class FeedForward(Model):
     """A network with a linear part, or the user's own function, on standardised data.
 
-    A family says ``results_class``, ``loglike``, ``_baseline`` and how it is ``fit``.
+    A family says ``results_class``, ``loglike``, ``classical`` and how it is ``fit``.
     """
 
     specification: Specification
@@ -241,7 +241,7 @@ class FeedForward(Model):
             self.weights,
             "the user",
             "given parameters",
-            self._baseline(spec),
+            self.classical(spec),
         )
         return self.results_class(self, estimate, spec)
 
@@ -257,7 +257,7 @@ class FeedForward(Model):
                 f"the saved estimate does not fit its data any more (mean loss {loss:.6g} instead "
                 f"of {solution.loss:.6g}): are these the functions that the model was built with?"
             )
-        baseline = self._baseline(facts.get("baseline_cov") or spec)
+        baseline = self.classical(spec)
         estimate = Estimate(solution, objective, scaling, self.weights, baseline=baseline, **facts)
         return self.results_class(self, estimate, spec)
 
@@ -316,5 +316,6 @@ class FeedForward(Model):
             "rows."
         )
 
-    def _baseline(self, spec: CovarianceSpec) -> Any:
+    def classical(self, spec: CovarianceSpec) -> Any:
+        """The classical model on the same rows, with a covariance, as statsmodels' results."""
         raise TypeError(f"{type(self).__name__} does not say what its classical model is.")

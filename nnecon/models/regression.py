@@ -254,7 +254,7 @@ class NeuralRegression(FeedForward):
         if not isinstance(self.network, Dense):
             return self._fit_custom(settings, cv, solver, spec, execution)
         self._check_sample()
-        baseline = self._baseline(spec)
+        baseline = self.classical(spec)
         rule = settings.alpha if self.has_network or cv is not None else np.inf
         folds = None
         if rule in ("cv", "1se") or cv is not None:
@@ -303,7 +303,8 @@ class NeuralRegression(FeedForward):
         )
         return NeuralRegressionResults(self, estimate, spec)
 
-    def _baseline(self, spec: CovarianceSpec) -> Any:
+    def classical(self, spec: CovarianceSpec) -> Any:
+        """OLS, or WLS where there are weights, with a covariance, as statsmodels' results."""
         return baselines.linear(
             self.endog,
             self.exog,
@@ -349,7 +350,7 @@ class NeuralRegression(FeedForward):
             self.weights,
             "no penalty",
             "start_params",
-            self._baseline(spec),
+            self.classical(spec),
             facts={"alpha": 0.0, "method": solver.name, "stochastic": solver.stochastic},
         )
         return NeuralRegressionResults(self, estimate, spec)

@@ -73,11 +73,6 @@ def load(
     return model.restore(
         Solution(params=arrays["params"], history=arrays["history"], **meta["solution"]),
         spec,
-        baseline_cov=(
-            _covariance(meta["baseline_cov"], under(arrays, "baseline_cov"))
-            if "baseline_cov" in meta
-            else None
-        ),
         alpha_rule=meta["alpha_rule"],
         search=meta["search"],
         facts=meta["facts"],

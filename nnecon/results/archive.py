@@ -91,9 +91,6 @@ def results_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     }
     arrays = {name: getattr(estimate.solution, name) for name in SOLUTION_ARRAYS}
     arrays |= under_prefix("model", model_arrays) | under_prefix("cov", cov_arrays)
-    if estimate.baseline_cov is not None:
-        meta["baseline_cov"], held = cov_state(estimate.baseline_cov)
-        arrays |= under_prefix("baseline_cov", held)
     if estimate.path is not None:
         path_meta, path_arrays = path_state(estimate.path)
         meta["path"], arrays = path_meta, arrays | under_prefix("path", path_arrays)

@@ -57,10 +57,11 @@ class Results(HypothesisTests):
             )
         return self.estimate.cv
 
-    @property
+    @cached_property
     def baseline(self) -> Any:
-        """The classical model, estimated by statsmodels on the same rows."""
-        return self.estimate.baseline
+        """The classical model, estimated by statsmodels on the same rows; same covariance."""
+        found = self.estimate.baseline
+        return self.model.classical(self.cov_spec) if found is None else found
 
     @cached_property
     def members(self) -> pd.DataFrame:

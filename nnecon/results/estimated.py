@@ -49,13 +49,12 @@ class Estimate:
     search : str
         Starts and random numbers, as a phrase for the summary.
     baseline
-        The classical model's results, from statsmodels.
+        The classical model's results, from statsmodels, with the covariance of the results. None
+        where that is another than at the fit: they are made when they are asked for.
     path, cv
         None where they were not computed.
     facts : mapping
         What is needed to write the fit to a file and to repeat it.
-    baseline_cov : CovarianceSpec, optional
-        The covariance of ``baseline``, where it is not that of the results.
     """
 
     solution: Solution
@@ -68,7 +67,6 @@ class Estimate:
     path: RegularizationPath | None = None
     cv: CrossValidation | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    baseline_cov: CovarianceSpec | None = None
 
 
 class Estimated(Immutable):
@@ -86,7 +84,7 @@ class Estimated(Immutable):
             self.__dict__["model"] = model.labelled(self._param_names)
 
     def with_cov(self, cov_type: str, use_t: bool | None = None, **cov_kwds: Any) -> Self:
-        """Results with another covariance of the parameters.
+        """Results with another covariance of the parameters, and of the classical model's.
 
         Parameters
         ----------
@@ -112,7 +110,7 @@ class Estimated(Immutable):
         if cov_type == "bootstrap" and not {"kind", "groups"} & set(cov_kwds):
             cov_kwds = {**cov_kwds, **self._groups_to_draw()}
         options = self.model.cov_options(cov_type, cov_kwds)
-        estimate = replace(self.estimate, baseline_cov=self.estimate.baseline_cov or self.cov_spec)
+        estimate = replace(self.estimate, baseline=None)
         return type(self)(self.model, estimate, CovarianceSpec(cov_type, options, use_t))
 
     def _groups_to_draw(self) -> dict[str, Any]:

@@ -190,19 +190,52 @@ def test_the_classical_model_has_the_same_covariance(kind, options, tmp_path):
         close(read.bse, fit.bse)
 
 
-def test_saved_results_keep_the_covariance_of_the_classical_model(tmp_path):
+def test_another_covariance_is_the_classical_model_s_too(tmp_path):
     formula, load, *_ = CASES["macro"]
-    fit = ne.NeuralRegression.from_formula(formula, load(), hidden=()).fit(
-        cov_type="cluster", cov_kwds={"groups": "year"}
-    )
-    other = fit.with_cov("HC3").with_cov("HC0")
+    frame = load()
+    model = ne.NeuralRegression.from_formula(formula, frame, hidden=(2,))
+    fit = model.fit(alpha=0.05, n_starts=2, cov_type="cluster", cov_kwds={"groups": "year"})
+    for kind, options in [
+        ("nonrobust", {}),
+        ("HC3", {}),
+        ("HAC", {"maxlags": 3}),
+        ("cluster", {"groups": "year"}),
+    ]:
+        other = fit.with_cov(kind, **options)
+        given = {**options, **({"groups": frame["year"]} if "groups" in options else {})}
+        expected = smf.ols(formula, frame).fit(cov_type=kind, cov_kwds=given or None)
+        close(other.baseline.bse, expected.bse)
+        assert other.baseline.cov_type == kind
+        assert other.baseline.use_t == expected.use_t
+        close(other.get_margeff().baseline["se"]["lag_growth"], expected.bse["lag_growth"])
     other.save(tmp_path / "fit.nnecon")
-    read = ne.load(tmp_path / "fit.nnecon")
-    close(other.baseline.bse, fit.bse)
-    close(read.baseline.bse, fit.bse)
-    close(read.bse, fit.with_cov("HC0").bse)
-    read.save(tmp_path / "again.nnecon")
-    close(ne.load(tmp_path / "again.nnecon").baseline.bse, fit.bse)
+    close(ne.load(tmp_path / "fit.nnecon").baseline.bse, other.baseline.bse)
+    # what it was made from keeps its own
+    assert fit.baseline.cov_type == "cluster"
+    drawn = fit.with_cov("bootstrap", kind="wild", draws=40)
+    assert drawn.baseline.cov_type == "bootstrap"
+    close(drawn.get_margeff().baseline["se"]["lag_growth"], drawn.baseline.bse["lag_growth"])
+    assert (drawn.baseline.bse / fit.baseline.bse - 1.0).abs().max() < 0.5
+
+
+def test_rows_that_a_covariance_cannot_take_are_named_before_it_is_read():
+    formula, load, *_ = CASES["grunfeld"]
+    frame = load().set_index(pd.Index([f"row {number}" for number in range(220)]))
+    fit = ne.NeuralRegression.from_formula(formula, frame, hidden=()).fit()
+    twice = frame["year"].where(frame.index != "row 7", frame["year"].iloc[3])
+    with pytest.raises(SpecificationError, match="the rows 'row 3' and 'row 7' have"):
+        fit.with_cov("hac-panel", groups="firm", time=twice)
+    with pytest.raises(SpecificationError, match="the rows 'row 3' and 'row 7' have"):
+        fit.model.fit(cov_type="hac-panel", cov_kwds={"groups": "firm", "time": twice})
+    firms = ne.NeuralRegression.from_formula("invest ~ value + C(firm)", frame, hidden=(2,))
+    with pytest.raises(SpecificationError, match="the row 'row 200' is in a group of 20 rows"):
+        firms.fit(alpha=0.1, cov_type="cluster-crv3", groups="firm")
+    one = frame.assign(alone=(frame.index == "row 11").astype(float))
+    alone = ne.NeuralRegression.from_formula("invest ~ value + alone", one, hidden=()).fit()
+    for kind in ("HC2", "HC3"):
+        with pytest.raises(SpecificationError, match="the row 'row 11' has leverage one"):
+            alone.with_cov(kind)
+    assert np.isfinite(alone.with_cov("HC1").bse).all()
 
 
 def test_order_of_rows_does_not_matter_where_groups_and_time_are_given():
@@ -248,11 +281,6 @@ def test_labels_may_be_columns_frames_lists_and_periods():
     )
     with pytest.raises(DataError, match="unknown column 'quarter'"):
         fit.with_cov("hac-groupsum", time="quarter")
-    with pytest.raises(SpecificationError, match="same groups and time"):
-        fit.with_cov("hac-panel", groups="firm", time=np.ones(len(frame))).bse  # noqa: B018
-    with pytest.raises(SpecificationError, match="rows of the group of the row at position"):
-        firms = ne.NeuralRegression.from_formula("invest ~ value + C(name)", frame, hidden=())
-        firms.fit(cov_type="cluster-crv3", groups="name").bse  # noqa: B018
 
 
 def test_an_indefinite_two_way_covariance_is_repaired_and_says_so():
