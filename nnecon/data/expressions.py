@@ -112,6 +112,12 @@ def take_apart(
     ('lag(x, 1)', (1,), {'z': 'z'}, ('np',))
     """
     tree = parse(code, formula)
+    if isinstance(tree.body, ast.BinOp) and isinstance(tree.body.op, ast.BitOr):
+        raise FormulaError(
+            f"'|' in the formula {formula!r}: a second right-hand side (fixed effects, "
+            "instruments) is not supported; write regressors as x1 + x2 and groups as C(group). "
+            f"For 'either or' of two flags write I({ast.unparse(tree)})"
+        )
     rewriter = _Rewriter(frozenset(columns), frozenset(stateful), formula)
     body: ast.expr = rewriter.visit(tree.body)
     bare = body.id if isinstance(body, ast.Name) and body.id in rewriter.inputs else None

@@ -21,10 +21,18 @@ from nnecon.data.expressions import Expression, take_apart
 from nnecon.data.lags import TIME_OPERATORS, expand_lags
 from nnecon.data.matrix import Factor, Matrix, Piece
 from nnecon.data.names import Resolver
-from nnecon.data.syntax import check_safe, suggestion
+from nnecon.data.polynomials import Poly
+from nnecon.data.syntax import check_safe, suggestion, with_all_columns
 from nnecon.exceptions import FormulaError, NneconError, SpecificationError
 
-HELPERS: dict[str, Any] = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__}
+FUNCTIONS = ("log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs")
+"""NumPy's functions that formulas know by R's names."""
+
+HELPERS: dict[str, Any] = {
+    **{name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__},
+    **{name: getattr(np, name) for name in FUNCTIONS},
+    "poly": patsy.stateful_transform(Poly),
+}
 STATEFUL = frozenset(
     name for name, value in HELPERS.items() if hasattr(value, "__patsy_stateful_transform__")
 )
@@ -131,6 +139,7 @@ def read_formula(
     if not isinstance(text, str):
         raise FormulaError(f"the formula must be a text such as 'y ~ x', not {text!r}")
     known = {str(column) for column in columns if isinstance(column, str)}
+    text = with_all_columns(text, columns)
     resolver = Resolver(text, list(columns), names, HELPERS)
     try:
         tree = parse_formula(text)

@@ -71,8 +71,9 @@ class FormulaSource:
         trusted: bool = True,
     ) -> None:
         check_missing_option(missing)
-        self.formula, self.missing, self.drop_cols = formula, missing, tuple(drop_cols)
+        self.missing, self.drop_cols = missing, tuple(drop_cols)
         self.parsed = parsed = read_formula(formula, list(frame.columns), names, trusted)
+        self.formula = parsed.text
         check_order(frame.index)
         check_bindings(parsed, len(frame))
         needed_by = parsed.time_label

@@ -14,6 +14,16 @@ from nnecon.data.syntax import unknown_column
 from nnecon.data.transforms import StatefulTransform
 from nnecon.exceptions import FormulaError, SpecificationError
 
+FROM_R = {
+    "factor": "C(x)",
+    "ns": "cr(x, df=3)",
+    "s": "bs(x, df=4)",
+    "ifelse": "np.where(x > 1, a, b)",
+    "L": "lag(x, 1)",
+    "D": "diff(x)",
+}
+"""What functions of R's formulas and its packages are called here."""
+
 
 def caller_namespace(depth: int = 0) -> Mapping[str, Any]:
     """Names that a function's caller sees.
@@ -84,6 +94,9 @@ class Resolver:
 
     def _function(self, name: str) -> Any:
         value = self.names.get(name)
+        if name in self.helpers and getattr(value, "__module__", "") == "math":
+            # takes one number at a time, and NumPy's function of that name is meant
+            value = self.helpers[name]
         if callable(value) and value is not self.helpers.get(name):
             self.bindings[name] = value
         else:
@@ -95,9 +108,11 @@ class Resolver:
                     f"write {name}:(...) for an interaction"
                 )
             helpers = ", ".join([*TIME_OPERATORS, *self.helpers])
+            own = f"write {FROM_R[name]} here; " if name in FROM_R else ""
             raise FormulaError(
-                f"unknown function {name}() in the formula {self.text!r}; known are {helpers}, "
-                "NumPy's np.log and the like, and functions defined where the model is built"
+                f"unknown function {name}() in the formula {self.text!r}; {own}known are "
+                f"{helpers}, NumPy's np.sin and the like, and functions defined where the model "
+                "is built"
             )
         maker = getattr(value, "__patsy_stateful_transform__", None)
         return value if maker is None else StatefulTransform(name, maker)

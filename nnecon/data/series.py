@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.expressions import Expression, take_apart
-from nnecon.data.formula import HELPERS, STATEFUL, evaluate
+from nnecon.data.formula import FUNCTIONS, HELPERS, STATEFUL, evaluate
 from nnecon.data.frames import Table, as_frame, check_finite, clean_column, inputs_for
 from nnecon.data.names import Resolver
 from nnecon.data.syntax import is_elementwise, parse
@@ -246,7 +246,7 @@ def _check_rowwise(expression: Expression, formula: str) -> None:
             f"{expression.label!r} in the formula {formula!r} makes categories or remembers the "
             "sample; make it a column of the data"
         )
-    if not is_elementwise(expression.code, {f"_call_{name}" for name in ("I",)}):
+    if not is_elementwise(expression.code, {f"_call_{name}" for name in ("I", *FUNCTIONS)}):
         raise FormulaError(
             f"{expression.label!r} in the formula {formula!r} may look at later rows; make it a "
             "column of the data, from values known at the time"

@@ -98,10 +98,11 @@ class StreamDesign:
         progress: bool,
     ) -> None:
         check_missing_option(missing)
-        self.formula, self.stream, self.subset = formula, stream, subset
+        self.stream, self.subset = stream, subset
         self.missing, self.weights, self._progress = missing, weights, progress
         self.drop_cols = tuple(drop_cols)
         parsed = read_formula(formula, list(stream.columns), names)
+        self.formula = parsed.text
         if parsed.time_label is not None:
             raise FormulaError(
                 f"{parsed.time_label} reaches over the borders of chunks, which a stream cannot "

@@ -2,7 +2,10 @@
 
 import ast
 import difflib
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
+from keyword import iskeyword
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +20,10 @@ _SAFE_NUMPY = frozenset(
     {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
     | {"where", "clip", "round", "isin", "array", "linspace", "arange", "pi", "e"}
 )
+
+
+_DOT = re.compile(r"(?<![\w.)\]'\"])\.(?![\w.])(?=(?:[^'\"]*['\"][^'\"]*['\"])*[^'\"]*$)")
+"""A dot by itself, not within quotes: neither ``2.`` nor ``np.log``."""
 
 
 def parse(code: str, formula: str) -> ast.Expression:
@@ -82,6 +89,44 @@ def unknown_column(name: str, columns: Iterable[str], formula: str) -> FormulaEr
     return FormulaError(
         f"unknown column {name!r} in the formula {formula!r}; {suggestion(name, columns)}"
     )
+
+
+def with_all_columns(formula: str, columns: Sequence[Any]) -> str:
+    """Write out a dot on the right-hand side: all columns but those that the left-hand side reads.
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ ."`` or ``"log(y) ~ . - z"``.
+    columns : sequence
+        Columns of the data.
+
+    Examples
+    --------
+    >>> with_all_columns("log(y) ~ . - z + x:z", ["y", "x", "z", "GDP growth"])
+    "log(y) ~ (x + z + Q('GDP growth')) - z + x:z"
+    """
+    left, tilde, right = formula.partition("~")
+    if not _DOT.search(right):
+        return formula
+    if not tilde or not left.strip():
+        raise FormulaError(f"the formula {formula!r} has no left-hand side; write 'endog ~ .'")
+    tree = parse(left.strip(), formula)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    used |= {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    others = [column for column in columns if column not in used]
+    odd = next((column for column in others if not isinstance(column, str)), None)
+    if odd is not None:
+        raise FormulaError(
+            f"'.' in the formula {formula!r} stands for all other columns, but {odd!r} is no text; "
+            "rename it: data.columns = data.columns.astype(str)"
+        )
+    if not others:
+        raise FormulaError(
+            f"'.' in the formula {formula!r} stands for all other columns, and there are none"
+        )
+    plain = [c if c.isidentifier() and not iskeyword(c) else f"Q({c!r})" for c in others]
+    return f"{left}~{_DOT.sub(lambda _: '(' + ' + '.join(plain) + ')', right)}"
 
 
 def check_safe(code: str, helpers: Collection[str], formula: str) -> None:
