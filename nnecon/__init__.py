@@ -23,6 +23,7 @@ from nnecon.models.forecasters import (
 from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.storage import load
+from nnecon.results.side_by_side import summary_col
 from nnecon.version import __version__
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "load",
     "nested_cv",
     "read_table",
+    "summary_col",
 ]
 
 

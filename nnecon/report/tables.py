@@ -7,11 +7,13 @@ the caller.
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from statsmodels.iolib.summary import Summary
+from statsmodels.iolib.summary2 import summary_col
 from statsmodels.iolib.table import SimpleTable
 
 from nnecon.report.formats import (
@@ -299,6 +301,28 @@ def to_html(
     region = f' tabindex="0" role="region" aria-label="{html.escape(caption)}"' if caption else ""
     below = "\n" + html_notes(notes) if notes else ""
     return f'{above}<div class="scroll"{region}>{table}</div>{below}'
+
+
+def side_by_side(
+    columns: Sequence[Any], info: Mapping[str, Callable[[Any], str]], note: str = "", **options: Any
+) -> Any:
+    """Table of several estimates by statsmodels' ``summary_col``.
+
+    Parameters
+    ----------
+    columns : sequence
+        Estimates with ``params``, ``bse``, ``pvalues``, ``conf_int`` and ``model``.
+    info : mapping
+        Rows at the foot: functions of an estimate by label.
+    note : str
+        What is to be said below.
+    **options
+        As in :func:`statsmodels.iolib.summary2.summary_col`.
+    """
+    table = summary_col(list(columns), info_dict=dict(info), **options)
+    if note:
+        table.extra_txt.append(note)
+    return table
 
 
 def _two_pairs(header: Sequence[tuple[str, str]]) -> list[list[str]]:

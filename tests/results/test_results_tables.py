@@ -74,6 +74,33 @@ def test_side_by_side_with_statsmodels(curved_results, curved_frame):
     assert r"\begin{tabular}" in table.as_latex()
 
 
+def test_networks_stand_beside_linear_models_by_their_effects():
+    """Rows of a network are effects under the names of the coefficients, not 40 weights."""
+    data = sm.datasets.statecrime.load_pandas().data
+    formula = "murder ~ poverty + single"
+    fit = ne.NeuralRegression.from_formula(formula, data, hidden=(4,)).fit(
+        alpha=0.02, alphas=4, n_starts=2
+    )
+    ols = smf.ols(formula, data).fit()
+    names = {"model_names": ["network", "OLS"]}
+    table = ne.summary_col([fit, ols], **names)
+    frame, effects = table.tables[0], fit.get_margeff()
+    assert list(frame.index)[:5] == ["poverty", "", "single", "", "Intercept"]
+    assert frame.loc["single", "network"] == f"{effects.margeff['single']:.4f}"
+    assert frame["network"].iloc[1] == f"({effects.margeff_se['poverty']:.4f})"
+    assert frame.loc["single", "OLS"] == f"{ols.params['single']:.4f}"
+    assert frame.loc["Observations", "network"] == "51"
+    assert frame.loc["Effective d.f.", "OLS"] == ""
+    assert "average partial effects" in table.as_text() and "network" in table.as_latex()
+    weights = ne.summary_col([fit, ols], weights=True, **names).tables[0]
+    assert set(fit.params.index) < set(weights.index)
+    assert "average partial" not in ne.summary_col([ols]).as_text()
+    own = ne.summary_col([fit, ols], info_dict={"alpha": lambda one: f"{one.alpha:g}"}, **names)
+    assert own.tables[0].loc["alpha", "network"] == "0.02"
+    with pytest.raises(SpecificationError, match=r"results\[1\] is 3, which has no parameters"):
+        ne.summary_col([ols, 3])
+
+
 def test_ensembles_side_by_side_with_single_networks(curved_frame, tmp_path):
     """Networks of an ensemble have names of their own; the model that both share keeps its own."""
     model = ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=(1,))
