@@ -81,12 +81,7 @@ def curve_points(
 ) -> np.ndarray:
     """Values of the regressor at which a curve is taken."""
     if regressor.kind == "category":
-        if grid is not None:
-            raise SpecificationError(
-                f"{regressor.variable!r} is a category and has no grid: its curve has a point for "
-                "each level; leave grid out."
-            )
-        return np.array(design.levels(regressor))
+        return _given_levels(grid, regressor.variable, design.levels(regressor))
     observed = design.observed(regressor)
     if grid is None:
         grid = POINTS
@@ -102,6 +97,21 @@ def curve_points(
             low, high = observed.min(), observed.max()
         return np.linspace(low, high, grid)
     return _given_points(grid, regressor.name, observed, kind)
+
+
+def _given_levels(grid: Any, name: str, levels: Sequence[Any]) -> np.ndarray:
+    """Levels of a category at which a curve is taken, all of them by default."""
+    if grid is None:
+        return np.array(levels)
+    chosen = [] if isinstance(grid, str) or np.ndim(grid) != 1 else list(grid)
+    unknown = [level for level in chosen if level not in levels]
+    if not chosen or unknown or len(set(chosen)) < len(chosen):
+        shown = ", ".join(repr(level) for level in levels)
+        raise SpecificationError(
+            f"grid={grid!r}: {name!r} is a category, whose curve has a point for each level; leave "
+            f"its grid out, or give a list of some of its levels: {shown}."
+        )
+    return np.array(levels)[[levels.index(level) for level in chosen]]
 
 
 def _given_points(grid: Any, name: str, observed: np.ndarray, kind: str) -> np.ndarray:

@@ -84,18 +84,8 @@ def surface(
     first, second = design.mover(x1), design.mover(x2)
     if _name(first) == _name(second):
         raise SpecificationError(f"a surface needs two regressors, but both are {_name(first)!r}.")
-    grids = grid if isinstance(grid, tuple) else (grid, grid)
-    if isinstance(grid, list) or len(grids) != 2:
-        raise SpecificationError("grid: give one number of points, or a tuple of two grids.")
-    along = [
-        # a number of points that is meant for the other regressor says nothing about a category
-        curve_points(
-            design,
-            one,
-            None if one.kind == "category" and not isinstance(grid, tuple) else _or_default(g, one),
-        )
-        for one, g in zip((first, second), grids, strict=True)
-    ]
+    grids = _grids((first, second), grid)
+    along = [curve_points(design, one, g) for one, g in zip((first, second), grids, strict=True)]
     rows, mean = design.moving_rows(), probe.mean
 
     def level(at: MovingRows) -> Any:
@@ -135,8 +125,26 @@ def _name(regressor: Regressor) -> str:
     return regressor.variable if regressor.kind == "category" else regressor.name
 
 
-def _or_default(grid: Any, regressor: Regressor) -> Any:
-    return POINTS if grid is None and regressor.kind != "category" else grid
+def _grids(regressors: tuple[Regressor, Regressor], grid: Any) -> list[Any]:
+    """The grid of each side: one that is not a pair is meant for what is no category."""
+    numbers = [one.kind != "category" for one in regressors]
+    if isinstance(grid, tuple):
+        if len(grid) != 2:
+            raise SpecificationError(
+                f"grid has {len(grid)} entries; give one number of points, or a tuple of two grids."
+            )
+        given = list(grid)
+    elif grid is None or isinstance(grid, int | np.integer) or sum(numbers) == 1:
+        given = [grid if number else None for number in numbers]
+    else:
+        raise SpecificationError(
+            f"grid={grid!r}: give one number of points, or a tuple of two grids, one for "
+            f"{_name(regressors[0])!r} and one for {_name(regressors[1])!r}."
+        )
+    return [
+        POINTS if one is None and number else one
+        for one, number in zip(given, numbers, strict=True)
+    ]
 
 
 def strengths(

@@ -196,7 +196,8 @@ class PartialEffects(Results):
             A regressor, by its name in :meth:`get_margeff`; for a categorical variable its name.
         grid : sequence of float or int, optional
             Increasing values of the regressor, or how many; 50 by default, evenly from its 1st to
-            its 99th percentile, for ``kind="ale"`` at its quantiles. A category has no grid.
+            its 99th percentile, for ``kind="ale"`` at its quantiles. Of a category a list of
+            levels; all by default.
         alpha : float
             One less the level of the bands.
         kind : {"pdp", "ale", "derivative"}
@@ -250,9 +251,11 @@ class PartialEffects(Results):
         Parameters
         ----------
         x1, x2 : str
-            Two regressors, as in :meth:`effect_curve`.
-        grid : int or tuple, optional
-            Points a side (20 by default), or a tuple of two numbers or lists of values.
+            Two regressors, as in :meth:`effect_curve`. A category has a curve for each level.
+        grid : int, sequence or tuple, optional
+            Points a side (20 by default), or a tuple of two numbers or lists of values. With one
+            category a number or a list is the other regressor's; a category's own entry of a tuple
+            is None or a list of levels.
         alpha : float
             One less the level of the pointwise intervals.
 

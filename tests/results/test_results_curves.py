@@ -139,7 +139,8 @@ def test_local_effects_of_whole_numbers():
 
 MISTAKES = {
     "kind='tree' is not known": ("x1", {"kind": "tree"}),
-    "'region' is a category and has no grid": ("region", {"grid": [1.0, 2.0]}),
+    "'region' is a category, whose curve has a point": ("region", {"grid": [1.0, 2.0]}),
+    "list of some of its levels: 'East', 'North', 'West'": ("region", {"grid": 3}),
     "'region' is a category: without an order": ("region", {"kind": "ale"}),
     "grid=1: give at least 2 points": ("x1", {"grid": 1}),
     "grid=True: give a number of points": ("x1", {"grid": True}),

@@ -97,7 +97,10 @@ def test_figure_of_two_categories(curved_frame):
 SURFACE_MISTAKES = {
     "needs two regressors, but both are 'x1'": ("x1", "x1", None),
     "'x9' is no regressor": ("x1", "x9", None),
-    "is a category and has no grid": ("x1", "region", (4, 4)),
+    "'region' is a category, .*some of its levels: 'East', 'North'": ("x1", "region", (4, 4)),
+    "'region' is a category, whose curve": ("x1", "region", (4, ["East", "Mars"])),
+    "grid has 3 entries": ("x1", "x2", (4, 4, 4)),
+    r"a tuple of two grids, one for 'x1' and one for 'x2'": ("x1", "x2", [0.0, 1.0]),
     "one number of points, or a tuple of two": ("x1", "x2", [1.0, 2.0]),
     "grid=1: give at least 2 points": ("x1", "x2", (1, 4)),
 }
@@ -303,3 +306,28 @@ def test_chart_of_shapley_values(bent):
     figure.canvas.draw()
     with pytest.raises(DataError, match="do not match"):
         plots.plot_shapley(found.frame, found.values.iloc[:3])
+
+
+@pytest.mark.parametrize("grid", [[-1.0, 0.0, 1.0], np.array([-1.0, 0.0, 1.0])])
+def test_a_grid_beside_a_category_is_the_number_s(curved_results, grid):
+    """One curve a level, in either order, equal to curves with the category set."""
+    found = curved_results.effect_surface("x1", "region", grid).frame
+    assert list(found.index.get_level_values(0).unique()) == [-1.0, 0.0, 1.0]
+    assert list(found.index.get_level_values(1).unique()) == ["East", "North", "West"]
+    turned = curved_results.effect_surface("region", "x1", grid).frame
+    np.testing.assert_allclose(
+        turned["mean"].swaplevel().sort_index(), found["mean"].sort_index(), rtol=1e-12
+    )
+    some = curved_results.effect_surface("x1", "region", (list(grid), ["West", "East"])).frame
+    assert list(some.index.get_level_values(1).unique()) == ["West", "East"]
+    np.testing.assert_allclose(some["mean"], found.loc[some.index, "mean"], rtol=1e-12)
+    figure = curved_results.plot_effect("x1", "region", grid=grid)
+    axes = figure.axes[0]
+    assert [line.get_label() for line in axes.lines] == ["East", "North", "West"]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), found.xs("East", level=1)["mean"])
+
+
+def test_some_levels_of_a_category(curved_results):
+    every = curved_results.effect_curve("region").frame
+    some = curved_results.effect_curve("region", grid=["West", "East"]).frame
+    pd.testing.assert_frame_equal(some, every.loc[["West", "East"]])
