@@ -27,6 +27,12 @@ class Forecasts:
     lower: np.ndarray
     upper: np.ndarray
 
+    @classmethod
+    def alone(cls, mean: np.ndarray) -> "Forecasts":
+        """Forecasts without limits."""
+        missing = np.full(mean.shape, np.nan)
+        return cls(mean, missing, missing.copy())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Method(ABC):
@@ -45,10 +51,13 @@ class Method(ABC):
         fitted: Any,
         frame: pd.DataFrame,
         steps: int,
-        alpha: float,
+        alpha: float | None,
         future: pd.DataFrame | None,
     ) -> Forecasts:
-        """Forecasts of the periods after the frame; ``future`` holds what is known of them."""
+        """Forecasts of the periods after the frame; ``future`` holds what is known of them.
+
+        Without ``alpha``, limits are missing.
+        """
 
     def future(self, frame: pd.DataFrame) -> pd.DataFrame | None:
         """Regressors whose values are known in advance, or None where the model has none."""
@@ -138,11 +147,13 @@ class BaselineMethod(Method):
         fitted: Any,
         frame: pd.DataFrame,
         steps: int,
-        alpha: float,
+        alpha: float | None,
         future: pd.DataFrame | None,
     ) -> Forecasts:
         """Forecasts with the baseline's own intervals."""
         outlook = fitted.get_forecast(steps)
+        if alpha is None:
+            return Forecasts.alone(outlook.predicted_mean[list(self.targets)].to_numpy())
         interval = outlook.conf_int(alpha)
         lower = interval[[f"lower {name}" for name in self.targets]]
         upper = interval[[f"upper {name}" for name in self.targets]]
@@ -209,13 +220,18 @@ class ModelMethod(Method):
         fitted: Any,
         frame: pd.DataFrame,
         steps: int,
-        alpha: float,
+        alpha: float | None,
         future: pd.DataFrame | None,
     ) -> Forecasts:
         """Forecasts with intervals; a regression has ``get_prediction`` and one step ahead."""
         if not callable(getattr(fitted, "get_forecast", None)):
             return self._next_row(fitted, frame, steps, alpha)
         given = {} if future is None else {"exog": future}
+        if alpha is None and callable(getattr(fitted, "forecast", None)):
+            found, short = self._table(fitted.forecast(steps, **given), frame, steps)
+            if short:
+                found, _ = self._table(fitted.forecast(steps + short, **given), frame, steps)
+            return Forecasts.alone(found[short:])
         outlook = fitted.get_forecast(steps, **given)
         found, short = self._table(outlook.predicted_mean, frame, steps)
         if short:
@@ -225,7 +241,9 @@ class ModelMethod(Method):
         lower, upper = (limit[short:] for limit in limits)
         return Forecasts(found[short:], lower, upper)
 
-    def _next_row(self, fitted: Any, frame: pd.DataFrame, steps: int, alpha: float) -> Forecasts:
+    def _next_row(
+        self, fitted: Any, frame: pd.DataFrame, steps: int, alpha: float | None
+    ) -> Forecasts:
         if steps > 1:
             raise SpecificationError(
                 f"{type(self.model).__name__} predicts one period ahead from lags: horizon=1. For "
@@ -234,13 +252,15 @@ class ModelMethod(Method):
         axis = TimeAxis.of(frame.index, "a backtest")
         row = pd.DataFrame(index=axis.following(len(frame), 1))
         try:
-            found = fitted.get_prediction(row).summary_frame(alpha=alpha)
+            found = fitted.get_prediction(row).summary_frame(alpha=0.1 if alpha is None else alpha)
         except DataError as error:
             raise SpecificationError(
                 f"the formula uses something of the period that is forecast ({error}); write it "
                 "with a lag, such as lag(x, 1)."
             ) from error
         values = found["mean"].to_numpy()[:, None]
+        if alpha is None:
+            return Forecasts.alone(values)
         return Forecasts(values, *_limits(found, self.targets))
 
     def choice(self, fitted: Any) -> str:
@@ -284,16 +304,15 @@ class ObjectMethod(Method):
         fitted: Any,
         frame: pd.DataFrame,
         steps: int,
-        alpha: float,
+        alpha: float | None,
         future: pd.DataFrame | None,
     ) -> Forecasts:
         """Forecasts; with intervals where the fit has ``get_forecast``."""
         found, short = self._table(fitted.forecast(steps), frame, steps)
         if short:
             found, _ = self._table(fitted.forecast(steps + short), frame, steps)
-        missing = np.full(found[short:].shape, np.nan)
-        if not callable(getattr(fitted, "get_forecast", None)):
-            return Forecasts(found[short:], missing, missing.copy())
+        if alpha is None or not callable(getattr(fitted, "get_forecast", None)):
+            return Forecasts.alone(found[short:])
         outlook = fitted.get_forecast(steps + short)
         lower, upper = _limits(outlook.summary_frame(alpha=alpha), self.targets)
         return Forecasts(found[short:], lower[short:], upper[short:])

@@ -61,6 +61,7 @@ def backtest(
     release_lag: Mapping[str, int] | None = None,
     vintages: Mapping[Any, pd.DataFrame] | Callable[[Any], pd.DataFrame] | None = None,
     alpha: float = 0.1,
+    intervals: bool = True,
     executor: Any = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -107,6 +108,9 @@ def backtest(
         Outcomes are taken from ``data``.
     alpha : float
         One less the level of the intervals.
+    intervals : bool
+        False leaves intervals out, which take networks more time than the forecasts; measures of
+        intervals are then missing.
     executor : concurrent.futures.Executor, optional
         Runs origins on processes or a cluster; the numbers are the same bit for bit. Without one,
         origins run one after the other, and a network's fit uses all cores.
@@ -164,7 +168,7 @@ def backtest(
         for method in methods
         for block in blocks
     ]
-    work = AtOrigins(int(horizon), float(alpha))
+    work = AtOrigins(int(horizon), float(alpha) if intervals else None)
     with progress_bar(progress, "Backtesting") as bar:
         execution = replace(Execution.check(_processes(executor), checkpoint, bar), threads=1)
         done = iter(execution.run(work, tasks, record=OriginForecast))
@@ -186,10 +190,10 @@ def backtest(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtOrigins:
-    """What is done for a block of origins; all tasks share it."""
+    """What is done for a block of origins; all tasks share it. No ``alpha``, no intervals."""
 
     horizon: int
-    alpha: float
+    alpha: float | None
 
     def __call__(
         self,

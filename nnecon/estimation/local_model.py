@@ -90,6 +90,39 @@ class Differentiated:
         return state.jacobian
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows(Differentiated):
+    """Fitted values and derivatives of the first ``count`` rows, in the precision of ``inputs``.
+
+    The other rows fill the inputs up to a number that is compiled already. Numbers come back in
+    double precision.
+    """
+
+    count: int
+
+    def evaluate(self, params: np.ndarray) -> tuple[np.ndarray, _State]:
+        """Fitted values; derivatives are taken when they are asked for."""
+        fitted = self.kernels.fitted(params.astype(self.inputs.dtype), self.inputs)
+        return np.asarray(fitted, dtype=float)[: self.count], _State(params)
+
+    def jacobian(self, state: _State) -> np.ndarray:
+        """Derivatives of the fitted values, shape (count, k)."""
+        if state.jacobian is None:
+            found = self.kernels.jacobian(state.params.astype(self.inputs.dtype), self.inputs)
+            state.jacobian = np.asarray(found)[: self.count].astype(float)
+        return state.jacobian
+
+    def bend(self, params: np.ndarray, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Second derivatives, weighted by ``slope`` (count,), times a vector (k,)."""
+        kind = self.inputs.dtype
+        weights = np.zeros(len(self.inputs), kind)
+        weights[: self.count] = slope
+        found = self.kernels.bend_product(
+            params.astype(kind), vector.astype(kind), self.inputs, weights
+        )
+        return np.asarray(found, dtype=float)
+
+
 def local_model(
     network: Network, loss: Loss, inputs: np.ndarray, *, rough: bool = False
 ) -> LocalModel:

@@ -17,8 +17,9 @@ from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.path import IMPROVEMENT, Baselines, start_from
 from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Options, Solution, Trace
 
-MIDDLE = 0.5
-"""Where along the grid the starts are solved first."""
+MIDDLE, HALF_WAY = 0.5, 0.3
+"""Where along the grid the starts are solved first: in its middle, and not above this share of the
+largest penalty, where many shrink to zero at once."""
 
 FROM_BELOW = 0.25
 """Share of the penalty at which random starts are solved before."""
@@ -72,7 +73,7 @@ def mean_paths(
     solver, execution
         The algorithm, and where it runs.
     """
-    first = int(MIDDLE * (len(alphas) - 1))
+    first = _first(alphas)
     order = np.concatenate([np.arange(first, len(alphas)), np.arange(first - 1, -1, -1)])
     after = np.arange(-1, len(order) - 1)
     if first:
@@ -84,6 +85,12 @@ def mean_paths(
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
     return _gathered(traces, alphas, order, baselines)
+
+
+def _first(alphas: np.ndarray) -> int:
+    """Position of the penalty at which random starts are solved."""
+    below = np.flatnonzero(alphas <= HALF_WAY * alphas[0])
+    return max(int(MIDDLE * (len(alphas) - 1)), int(below[0]) if len(below) else 0)
 
 
 def longer_paths(

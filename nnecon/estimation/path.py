@@ -141,11 +141,15 @@ def find_live(
     starts: np.ndarray,
     solver: Solver,
     execution: Execution = LOCAL,
+    *,
+    again: bool = True,
 ) -> Live:
     r"""Find where the network comes alive.
 
     The penalty is :math:`\max_\theta (L_0 - L(\theta)) / P(\theta)`, found by Dinkelbach's (1967)
-    iteration: solve at the current ratio, then update the ratio.
+    iteration: solve at the current ratio, then update the ratio. With ``again``, all that was found
+    and the random starts are tried at every ratio; otherwise the best so far alone, which is
+    nearly as good for a grid and costs a tenth.
     """
     base = float(baseline.loss[0])
     fresh = list(start_from(baseline.params[0], starts))
@@ -159,7 +163,9 @@ def find_live(
             break
         live = Live(float(found[place]), traces[place].params[0])
         alpha = live.alpha
-        points = [trace.params[0] for trace in traces] + fresh
+        points = [live.params]
+        if again:
+            points = [trace.params[0] for trace in traces] + fresh
     return live._replace(alpha=max(live.alpha, 1e-3 * base))
 
 

@@ -53,11 +53,12 @@ class Forecaster(ForecasterData):
         ----------
         alpha : float, {"cv", "1se"}, or dict of these by target
             Penalty of each equation's network, or how to choose it: the least error in expanding
-            windows, or the largest penalty within one standard error of it. ``inf`` is the
-            autoregression.
+            windows, or the largest penalty within one standard error of it, and the autoregression
+            where the network does not lead by one standard error and in 70% of the windows.
+            ``inf`` is the autoregression.
         alphas : int or sequence of float
-            Penalties that are tried, or how many; the grid begins where the network first beats
-            the autoregression.
+            Penalties that are tried, or about how many: the grid begins where the network first
+            beats the autoregression and goes on as long as errors fall.
         cv : int or splitter, optional
             Folds; by default five expanding windows in time order.
         n_starts : int

@@ -1,6 +1,8 @@
 """Backtests of nnecon's models: equal to the naive loop, blind to what comes later."""
 
+import multiprocessing
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -40,6 +42,49 @@ def test_equals_the_naive_loop(frame, name, window):
     fixed = FIRST if window == "rolling" else None
     expected = loop(network, frame, rows, fixed, network.horizon)
     np.testing.assert_allclose(found.forecasts[COLUMNS], expected, rtol=1e-6, atol=1e-8)
+
+
+def test_processes_equal_the_naive_loop(frame):
+    """Every estimator, samples that grow and that roll, on an executor."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        for window in ("expanding", "rolling"):
+            for horizon in {network.horizon for network in NETWORKS.values()}:
+                some = {name: one for name, one in NETWORKS.items() if one.horizon == horizon}
+                models = {name: (one.build(frame), one.options) for name, one in some.items()}
+                options = {"horizon": horizon, "initial": FIRST, "step": 28, "window": window}
+                found = ne.backtest(models, frame, executor=pool, **options).forecasts
+                rows = range(FIRST - 1, len(frame) - 1, 28)
+                for name, network in some.items():
+                    fixed = FIRST if window == "rolling" else None
+                    expected = loop(network, frame, rows, fixed, horizon)
+                    own = found.loc[found["model"] == name, COLUMNS]
+                    np.testing.assert_allclose(own, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_the_choice_of_a_penalty_equals_the_naive_loop(frame):
+    network = NETWORKS["NeuralAR"]
+    options = {"n_starts": 2, "alphas": 4, "cv": 3}
+    model = (network.build(frame), options)
+    found = ne.backtest({"net": model}, frame, initial=len(frame) - 15, step=14, intervals=False)
+    rows = [len(frame) - 16, len(frame) - 2]
+    for row in rows:
+        results = network.build(frame.iloc[: row + 1]).fit(**options)
+        own = found.forecasts[found.forecasts["cutoff"] == frame.index[row]]
+        np.testing.assert_allclose(own["forecast"], results.forecast(1).iloc[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_intervals_the_forecasts_are_the_same(frame, name):
+    network = NETWORKS[name]
+    options = {"horizon": network.horizon, "initial": len(frame) - 2}
+    models = {"net": (network.build(frame), network.options), "ar": baselines.ar(1)}
+    found = ne.backtest(models, frame, intervals=False, **options)
+    with_them = ne.backtest(models, frame, **options)
+    np.testing.assert_array_equal(found.forecasts["forecast"], with_them.forecasts["forecast"])
+    assert found.forecasts[["lower", "upper"]].isna().all().all()
+    accuracy = found.accuracy()
+    assert accuracy["rmse"].notna().all() and accuracy["coverage"].isna().all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

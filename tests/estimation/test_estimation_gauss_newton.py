@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from nnecon.estimation.estimate import SOLVERS, solve
+from nnecon.estimation.estimate import SOLVERS, estimate, solve
 from nnecon.estimation.gauss_newton import GaussNewton
+from nnecon.estimation.kernels import certificate, double_precision, filled, kernels
+from nnecon.estimation.local_model import Rows
+from nnecon.estimation.losses import Squared
 from nnecon.estimation.penalties import Ridge
-from nnecon.estimation.problem import Chain, Objective
+from nnecon.estimation.problem import NEXT, Chain, Objective
 from nnecon.estimation.rows import bucket
 from nnecon.nets import Recurrent
 
@@ -51,6 +54,45 @@ def test_network_with_more_parameters_than_rows_is_solved_to_its_certificate(n):
     weights = np.r_[np.ones(n), np.zeros(7)]
     (again,) = solve(more, [Chain.single(weights, chain.start, 0.01)], SOLVERS["lm"])
     assert again.objective == pytest.approx(solution.objective, rel=1e-10)
+
+
+def test_rows_in_single_precision_are_those_in_double():
+    g = np.random.default_rng(0)
+    net, count = Recurrent(2, 4, 2, (3,)), 70
+    inputs = g.standard_normal((count, 2 + 4 * 3))
+    params, vector, slope = net.init(g), g.standard_normal(net.n_params), g.standard_normal(count)
+    kernel = kernels(net, Squared())
+    full = filled(net, inputs)
+    assert len(full) > count
+    with double_precision():
+        double, single = Rows(kernel, full, count), Rows(kernel, full.astype(np.float32), count)
+        expected = np.asarray(kernel.bend_product(params, vector, inputs, slope))
+        np.testing.assert_allclose(double.bend(params, vector, slope), expected, rtol=1e-9)
+        np.testing.assert_allclose(single.bend(params, vector, slope), expected, atol=1e-4)
+        for rows, close in ((double, 1e-12), (single, 1e-5)):
+            fitted, state = rows.evaluate(params)
+            jacobian = rows.jacobian(state)
+            assert fitted.shape == (count,) and jacobian.shape == (count, net.n_params)
+            assert fitted.dtype == jacobian.dtype == np.float64
+            np.testing.assert_allclose(fitted, kernel.fitted(params, inputs), atol=close)
+            np.testing.assert_allclose(jacobian, kernel.jacobian(params, inputs), atol=close)
+
+
+def test_rough_solutions_are_near_the_exact_ones():
+    g = np.random.default_rng(2)
+    net, n = Recurrent(1, 4, 1, (3,)), 90
+    periods = np.ones((n, 4, 2))
+    periods[:, :, 0] = g.standard_normal((n, 4))
+    inputs = np.column_stack([np.ones(n), periods.reshape(n, -1)])
+    target = np.tanh(periods[:, -1, 0] * periods[:, -2, 0]) + 0.1 * g.standard_normal(n)
+    objective = Objective(net, inputs, target, Ridge(net.penalised))
+    start = solve(objective, [Chain.single(np.ones(n), net.init(g), 0.01)], SOLVERS["lm"])[0]
+    chain = Chain.single(np.ones(n), start.params, 0.01)
+    (rough,) = estimate(objective, [chain], SOLVERS["lm"], NEXT)
+    # the loss is computed in double precision, where the parameters came from single
+    assert rough.loss[0] + 0.01 * rough.penalty[0] == pytest.approx(start.objective, rel=1e-6)
+    loss = certificate(objective, rough.params[0], np.ones(n), 0.01)[0]
+    assert rough.loss[0] == pytest.approx(loss, rel=1e-13)
 
 
 def test_buckets_hold_their_rows_and_are_few():

@@ -53,6 +53,12 @@ def test_baselines_are_least_squares(setting):
         assert loss == pytest.approx(0.5 * np.average(residual**2, weights=w))
 
 
+def test_the_best_start_alone_finds_nearly_the_same_live_penalty(setting):
+    objective, weights, starts, classical, live, *_ = setting
+    found = find_live(objective, weights[0], classical, starts, LM, again=False)
+    assert 0.5 * live < found.alpha < 1.1 * live
+
+
 def test_above_the_live_penalty_nothing_beats_the_classical_model(setting):
     objective, weights, starts, classical, live, *_ = setting
     many = np.concatenate([starts, 2 * starts, 0.3 * starts])

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import nnecon as ne
 from nnecon.exceptions import DataError, ForecastError, FormulaError, SpecificationError
+from nnecon.models.equations import _leads
 
 FAMILY = {
     "lstm": (ne.LSTMForecaster, {"units": (2,), "window": 4}),
@@ -169,6 +171,40 @@ def test_penalty_is_chosen_by_expanding_windows(frame):
     assert "cross-validation" in text and "L1.x" in text
     figure = results.plot_forecast(4, history=20)
     assert [ax.get_ylabel() for ax in figure.axes] == ["y", "x"]
+
+
+@pytest.mark.parametrize(
+    ("wins", "noise", "leads"),
+    [(5, 0.1, True), (4, 0.1, True), (3, 0.1, False), (5, 40.0, False)],
+)
+def test_a_network_has_to_lead(wins, noise, leads):
+    """Gains in most folds, and by more than a standard error."""
+    g = np.random.default_rng(0)
+    tests = tuple(np.arange(20 * fold, 20 * fold + 20) for fold in range(5))
+    signs = np.where(np.arange(5) < wins, 1.0, -0.2)
+    predictions = []
+    for sign in signs:
+        gains = sign + noise * g.standard_normal(20)
+        linear = np.sqrt(100.0 + gains)
+        predictions.append(np.stack([linear, np.full(20, 10.0)]))
+    task = SimpleNamespace(endog=np.zeros(100), folds=SimpleNamespace(test=tests))
+    assert _leads(task, predictions, 1) == leads
+    assert not _leads(task, predictions, 0)
+
+
+def test_where_nothing_is_to_be_found_the_equations_stay_linear():
+    g = np.random.default_rng(4)
+    index = pd.period_range("1970Q1", periods=120, freq="Q")
+    noise = pd.DataFrame(g.standard_normal((120, 6)), index, [f"y{at}" for at in range(6)])
+    for name in noise:
+        results = ne.NeuralAR(noise[name], linear_lags=2, hidden=(3,)).fit(alphas=6, n_starts=2)
+        assert results.is_linear and results.alphas_chosen[name] == np.inf
+        # the least error may well be that of a network, by chance
+        assert (
+            results.cv[name]
+            .predictions["network"]
+            .equals(results.cv[name].predictions["baseline"].rename("network"))
+        )
 
 
 def test_one_penalty_a_target(frame):

@@ -31,7 +31,7 @@ from nnecon.estimation.kernels import (
     relative_gradient,
     shares,
 )
-from nnecon.estimation.local_model import local_model
+from nnecon.estimation.local_model import Rows, local_model
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
 from nnecon.estimation.solvers.product_step import Step, product_step
 from nnecon.nets.one_layer import OneLayer
@@ -135,6 +135,10 @@ class _Problem:
         value = self.kernels.value_slope_curvature(fitted, self.target)[0]
         return float(self.share @ np.asarray(value))
 
+    def loss_at(self, at: _Point) -> float:
+        """Weighted mean of the loss at a solution."""
+        return self.mean_loss(at.fitted)
+
     def bends(self, fitted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Slope and curvature of every row's loss, times its share."""
         if self.loss.least_squares:
@@ -171,20 +175,35 @@ class _Problem:
 
 
 class _Windows(_Problem):
-    """A problem of a network that reads windows: rows are filled up, no Hessian is formed."""
+    """A problem of a network that reads windows: no Hessian is formed.
+
+    Compiled functions see rows that are filled up to few numbers, and in single precision where the
+    solution is to be a rough one; the algebra leaves these rows out and is in double precision.
+    """
 
     def __init__(self, objective: Objective, weights: np.ndarray, rough: bool) -> None:
         super().__init__(objective, weights, rough)
         self.inputs = filled(objective.network, self.inputs)
-        lack = len(self.inputs) - len(self.target)
-        self.target = np.concatenate([self.target, np.zeros(lack)])
-        self.share = np.concatenate([self.share, np.zeros(lack)])
-        self.model = local_model(self.network, self.loss, self.inputs)
+        count, self.exact = len(self.target), Rows(self.kernels, self.inputs, len(self.target))
+        single = self.inputs.astype(np.float32)
+        self.single = Rows(self.kernels, single, count)
+        self.model = self.single if rough else self.exact
 
     @property
     def several(self) -> bool:
         """No matrix is factorised."""
         return False
+
+    def loss_at(self, at: _Point) -> float:
+        """Weighted mean of the loss in double precision."""
+        return self.mean_loss(self.exact.evaluate(at.params)[0])
+
+    def product(self, params: np.ndarray, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Second derivatives of the fitted values, weighted by ``slope``, times a vector.
+
+        In single precision: Newton's steps are inexact, and gradients are not.
+        """
+        return self.single.bend(params, vector, slope)
 
     def expand(self, at: _Point, exact: bool) -> _Products:
         """Derivatives row by row."""
@@ -304,7 +323,7 @@ def _solve_chain(objective: Objective, chain: Chain, options: Options, monitor: 
         limit = int(np.ceil(FEWER * limit)) if problem.several else limit
         warm = position > 0 or options.warm
         at, relative, values = _minimise(problem, start, step, warm, limit, options, monitor)
-        loss = problem.mean_loss(at.fitted)
+        loss = problem.loss_at(at)
         penalty = objective.penalty.value(at.params)
         found.append(at.params)
         objectives.append(loss + alpha * penalty)

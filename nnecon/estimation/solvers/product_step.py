@@ -78,7 +78,7 @@ def _conjugate(
     """
 
     def product(vector: np.ndarray) -> np.ndarray:
-        bent = np.asarray(problem.kernels.bend_product(at.params, vector, problem.inputs, e.slope))
+        bent = problem.product(at.params, vector, e.slope)
         flat = e.jacobian.T @ (e.jacobian @ vector)
         return flat + bent + problem.ridge * vector
 
