@@ -14,6 +14,7 @@ from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
+from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.forecasters import (
     AttentionForecaster,
     ConvForecaster,
@@ -33,6 +34,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AttentionForecaster",
+    "AutoencoderFactor",
     "BlockedFolds",
     "ConvForecaster",
     "ExpandingFolds",

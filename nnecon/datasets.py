@@ -4,11 +4,13 @@
 and quarterly panels of McCracken and Ng.
 """
 
+from nnecon.data.business_cycle import NBER_RECESSIONS
 from nnecon.data.datasets import MACRO_LABELS, load_macro
 from nnecon.data.fredmd import describe_fred_md, read_fred_md, transform_series, without_outliers
 
 __all__ = [
     "MACRO_LABELS",
+    "NBER_RECESSIONS",
     "describe_fred_md",
     "load_macro",
     "read_fred_md",

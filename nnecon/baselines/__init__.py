@@ -13,10 +13,12 @@ forecasts. The same object can be fitted at every origin of a backtest.
 :func:`mean`             mean of the sample
 :func:`ols`              least squares by a formula of lags, one regression for each horizon
 :func:`linear`           OLS or WLS on arrays, without forecasts
+:func:`pca`              principal components, without forecasts
 =======================  =======================================================================
 """
 
 from nnecon.baselines.autoregressions import ar, var
+from nnecon.baselines.components import pca
 from nnecon.baselines.direct import ols
 from nnecon.baselines.face import Baseline, FittedBaseline
 from nnecon.baselines.linear import linear, linear_predictions
@@ -33,6 +35,7 @@ __all__ = [
     "linear_predictions",
     "mean",
     "ols",
+    "pca",
     "random_walk",
     "seasonal_naive",
     "var",

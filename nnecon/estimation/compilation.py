@@ -320,6 +320,8 @@ def _read(path: Path, device: jax.Device) -> Callable[..., Any] | None:
         return None
     try:
         program, inside, outside = pickle.loads(content[32:])
+        if b"lapack" in program:
+            _load_lapack()
         loaded = serialize_executable.deserialize_and_load(
             program, inside, outside, device.client, [device]
         )
@@ -329,6 +331,15 @@ def _read(path: Path, device: jax.Device) -> Callable[..., Any] | None:
     with contextlib.suppress(OSError):
         os.utime(path)
     return loaded
+
+
+@functools.cache
+def _load_lapack() -> None:
+    """Let XLA find SciPy's LAPACK, as lowering a function that calls it does.
+
+    A function that was compiled by another process calls it without looking.
+    """
+    jax.jit(jax.numpy.linalg.cholesky).lower(np.eye(1, dtype=np.float32))
 
 
 def _write(path: Path, compiled: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from nnecon.data.design import Design
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError, SpecificationError
+from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.streamed import StreamedRegression
 from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
@@ -60,6 +61,10 @@ def load(
         return StreamedRegression.load(meta, arrays, arguments, data, functions)
     if data is not None:
         raise SpecificationError(f"{path} holds its data; leave data= out.")
+    if name == AutoencoderFactor.__name__:
+        if network is not None:
+            raise SpecificationError("a factor model has no function of yours; leave network out.")
+        return AutoencoderFactor.restore(meta, arrays, functions)
     if name not in MODELS:
         raise DataError(f"{path} holds a {name}, which this version of nnecon does not know.")
     design = Design.from_state(meta["model"]["design"], under(held, "design"), functions)

@@ -77,6 +77,20 @@ def test_a_second_process_reads_and_neither_traces_nor_compiles_nor_writes(folde
     assert saved(folder) == files
 
 
+def test_a_second_process_finds_lapack(folder):
+    text = (
+        "import jax, numpy as np\n"
+        "from nnecon.estimation.compilation import cached_jit\n"
+        "function = cached_jit(jax.numpy.linalg.cholesky)\n"
+        "print(float(np.asarray(function(4 * np.eye(2, dtype=np.float32)))[1, 1]))"
+    )
+    for _ in range(2):
+        command = [sys.executable, "-W", "error", "-c", text]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "2.0"
+    assert len(saved(folder)) == 1
+
+
 def test_off_writes_nothing_and_gives_the_same_numbers(folder, tmp_path):
     home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "xdg")}
     numbers, steps = program(NNECON_CACHE="off", **home)

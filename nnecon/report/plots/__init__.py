@@ -12,6 +12,12 @@ from nnecon.report.plots.backtests import (
     plot_relative_accuracy,
 )
 from nnecon.report.plots.effects import plot_effect, plot_margins
+from nnecon.report.plots.factors import (
+    plot_factors,
+    plot_loadings,
+    plot_rsquare,
+    plot_scree,
+)
 from nnecon.report.plots.forecasts import plot_fan, plot_responses
 from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
@@ -24,16 +30,20 @@ __all__ = [
     "plot_comparison",
     "plot_cv",
     "plot_effect",
+    "plot_factors",
     "plot_fan",
     "plot_fit",
     "plot_forecasts",
     "plot_importance",
+    "plot_loadings",
     "plot_loss_differences",
     "plot_margins",
     "plot_path",
     "plot_relative_accuracy",
     "plot_residuals",
     "plot_responses",
+    "plot_rsquare",
+    "plot_scree",
     "plot_selection",
     "plot_shapley",
     "plot_surface",

@@ -1,0 +1,240 @@
+r"""Estimation of an autoencoder on a panel with missing values and weights.
+
+.. math::
+
+    F(\theta) = \frac{1}{2 \sum w_{tj}} \sum_{t,j} w_{tj} (x_{tj} - \hat x_{tj})^2
+      + \frac{\alpha}{2} \Big( \|\theta\|_P^2 + \frac1N \sum_j \|W_{d,j}\|^2 \Big),
+
+with :math:`w_{tj} = w_t` where :math:`x_{tj}` is known and zero where it is missing. At every point
+the output layer is the best one, a ridge regression of each series on the decoder's units, and the
+gradient by the other parameters is that at fixed output (envelope theorem). L-BFGS does the rest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+
+from nnecon.estimation.compilation import cached_jit
+from nnecon.estimation.execution import Monitor
+from nnecon.estimation.kernels import double_precision
+from nnecon.nets.autoencoder import Autoencoder
+
+FIRST, LATER, POLISH = 60, 25, 1000
+"""Iterations from a random start, from a neighbouring penalty, and for what is reported."""
+
+GAIN = 1e-6
+"""Share by which an objective has to be lower than that of principal components."""
+
+TINY = 1e-10
+"""Ridge on the unpenalised output, beside units that have become alike."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelSample:
+    """One weighting of a panel, with the scores that the encoder sees.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (T, q)
+        Principal components of the filled data with variance one in the rows with weight.
+    target : ndarray of shape (T, N)
+        Standardised data, zero where missing.
+    weights : ndarray of shape (T, N)
+        Weight of the row where the value is known, zero elsewhere; they sum to one.
+    """
+
+    scores: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def complete(self) -> bool:
+        """Whether all values of a row have the same weight."""
+        return bool((self.weights == self.weights[:, :1]).all())
+
+    @property
+    def used_weights(self) -> np.ndarray:
+        """One column where all series have the same weights, which saves a solve a series."""
+        return self.weights[:, :1] if self.complete else self.weights
+
+
+class AutoencoderKernels(NamedTuple):
+    """Compiled functions of an autoencoder; ``weights`` (T, N) or, for complete panels, (T, 1)."""
+
+    value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
+    output: Callable[..., jax.Array]
+    encode: Callable[..., jax.Array]
+    features: Callable[..., jax.Array]
+
+
+@lru_cache(maxsize=64)
+def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
+    """Compile (lazily, once a shape) what estimation and results need."""
+    encode = jax.vmap(network.encode, in_axes=(None, 0))
+    features = jax.vmap(network.features, in_axes=(None, 0))
+    ridge, inner = network.penalised_output, network.penalised
+
+    def solve(regressors, target, weights, alpha):
+        shrink = jnp.diag(alpha / target.shape[1] * ridge + TINY / target.shape[1])
+        weighted = weights * target
+        if weights.shape[1] == 1:
+            gram = regressors.T @ (weights * regressors) + shrink
+            return jax.scipy.linalg.solve(gram, regressors.T @ weighted, assume_a="pos")
+        p = regressors.shape[1]
+        pairs = (regressors[:, :, None] * regressors[:, None, :]).reshape(-1, p * p)
+        grams = (weights.T @ pairs).reshape(-1, p, p) + shrink
+        roots = jnp.linalg.cholesky(grams)
+        right = (weighted.T @ regressors)[:, :, None]
+        half = jax.scipy.linalg.solve_triangular(roots, right, lower=True)
+        found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
+        return found[:, :, 0].T
+
+    def output(params, scores, target, weights, alpha):
+        return solve(features(params, encode(params, scores)), target, weights, alpha)
+
+    def value(params, scores, target, weights, alpha):
+        regressors = features(params, encode(params, scores))
+        coefficients = solve(*map(jax.lax.stop_gradient, (regressors, target, weights)), alpha)
+        residual = target - regressors @ coefficients
+        loss = 0.5 * jnp.sum(weights * residual**2)
+        penalty = 0.5 * jnp.sum(ridge[:, None] * coefficients**2) / target.shape[1]
+        return loss + alpha * (penalty + 0.5 * jnp.sum(inner * params**2))
+
+    return AutoencoderKernels(
+        cached_jit(jax.value_and_grad(value)),
+        cached_jit(output),
+        cached_jit(encode),
+        cached_jit(features),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AutoencoderPath:
+    """Estimates of one sample along the penalties.
+
+    Attributes
+    ----------
+    params : ndarray of shape (m, k)
+        Inner parameters; rows of the linear model are zero.
+    objective, certificate : ndarray of shape (m,)
+        Objectives, and largest relative gradients.
+    linear : ndarray of bool of shape (m,)
+        Whether no network found had a lower objective than principal components.
+    ceiling : ndarray of shape (1,)
+        Objective of principal components.
+    starts : ndarray of shape (s,)
+        Objectives that the random starts led to.
+    iterations : ndarray of int of shape (m,)
+    """
+
+    params: np.ndarray
+    objective: np.ndarray
+    certificate: np.ndarray
+    linear: np.ndarray
+    ceiling: np.ndarray
+    starts: np.ndarray
+    iterations: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PathWork:
+    """What all samples of a batch share: network, penalties (descending), tolerance."""
+
+    network: Autoencoder
+    alphas: np.ndarray
+
+    def __call__(
+        self, items: list[tuple[PanelSample, np.ndarray]], monitor: Monitor
+    ) -> list[AutoencoderPath]:
+        """Paths of samples, each with its random starts (s, k)."""
+        with double_precision():
+            return [self._path(sample, starts, monitor) for sample, starts in items]
+
+    def _path(self, sample: PanelSample, starts: np.ndarray, monitor: Monitor) -> AutoencoderPath:
+        alphas = self.alphas
+        m, begin = len(alphas), (3 * len(alphas)) // 5
+        ceiling = linear_objective(self.network, sample, monitor)
+        tried = [self._solve(sample, start, alphas[begin], FIRST, monitor) for start in starts]
+        reached = np.array([solved.value for solved in tried])
+        found = {begin: tried[int(reached.argmin())]}
+        monitor.advance(0.5)
+        for step, stop in ((-1, -1), (1, m)):
+            for at in range(begin + step, stop, step):
+                before = found[at - step].params
+                found[at] = self._solve(sample, before, alphas[at], LATER, monitor)
+        monitor.advance(0.5)
+        objective = np.array([found[at].value for at in range(m)])
+        linear = ~(objective < ceiling * (1.0 - GAIN))
+        params = np.stack([found[at].params for at in range(m)])
+        params[linear] = 0.0
+        return AutoencoderPath(
+            params,
+            np.where(linear, ceiling, objective),
+            np.array([found[at].certificate for at in range(m)]),
+            linear,
+            np.array([ceiling]),
+            reached,
+            np.array([found[at].iterations for at in range(m)]),
+        )
+
+    def _solve(self, sample: PanelSample, start: np.ndarray, alpha: float, limit: int, monitor):
+        return solve_autoencoder(self.network, sample, start, alpha, limit, monitor)
+
+
+class Solved(NamedTuple):
+    """Where L-BFGS ended.
+
+    ``certificate`` is the largest gradient by a parameter (times its size where that is over one)
+    as a share of the objective.
+    """
+
+    params: np.ndarray
+    value: float
+    certificate: float
+    iterations: int
+
+
+def solve_autoencoder(
+    network: Autoencoder,
+    sample: PanelSample,
+    start: np.ndarray,
+    alpha: float,
+    limit: int,
+    monitor: Monitor,
+) -> Solved:
+    """Minimise the objective from one start by L-BFGS."""
+    kernel = autoencoder_kernels(network).value_gradient
+    data = sample.scores, sample.target, sample.used_weights
+
+    def value_and_gradient(params):
+        monitor.check()
+        value, gradient = kernel(params, *data, alpha)
+        return float(value), np.asarray(gradient)
+
+    found = minimize(
+        value_and_gradient,
+        start,
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": limit, "maxfun": 10**6, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9},
+    )
+    size = np.maximum(np.abs(found.x), 1.0)
+    relative = float(np.max(np.abs(found.jac) * size) / max(found.fun, 1e-300))
+    return Solved(found.x, float(found.fun), relative, int(found.nit))
+
+
+def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor) -> float:
+    """Least objective without units: principal components, or the mean without a linear part."""
+    if not network.linear_part:
+        total = sample.weights.sum(axis=0)
+        mean = (sample.weights * sample.target).sum(axis=0) / total
+        return float(0.5 * np.sum(sample.weights * (sample.target - mean) ** 2))
+    linear = replace(network, encoder=(), decoder=())
+    start = np.eye(network.n_inputs, network.k_factors).ravel()
+    return solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value

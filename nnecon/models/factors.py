@@ -1,0 +1,431 @@
+"""AutoencoderFactor: nonlinear factors beside principal components."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from inspect import signature
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from nnecon.baselines.components import pca
+from nnecon.data.names import caller_namespace
+from nnecon.data.panel import Panel, check_formula, panel_of, panel_of_formula
+from nnecon.estimation.execution import Execution, one_blas_thread
+from nnecon.estimation.random_numbers import generator
+from nnecon.estimation.resampling import Splitter
+from nnecon.exceptions import SpecificationError
+from nnecon.inference.factor_map import ComponentMap
+from nnecon.models.factor_estimation import (
+    CONVERGED,
+    FactorTask,
+    default_most,
+    estimate,
+    factor_numbers,
+    rebuilt,
+    reconstruction_folds,
+)
+from nnecon.models.forecast_settings import read_count as _whole
+from nnecon.models.forecast_settings import read_units
+from nnecon.models.settings import read_alphas
+from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.autoencoder import Autoencoder
+from nnecon.results.factor_state import cv_from_state, index_from_state, path_from_state
+from nnecon.results.factors import AutoencoderFactorResults, FactorFacts
+from nnecon.results.immutable import Immutable
+from nnecon.results.progress import progress_bar
+
+RULES = {"ic": "IC_p2"} | {
+    name: name for name in ("IC_p1", "IC_p2", "IC_p3", "PC_p1", "PC_p2", "PC_p3", "bcv")
+}
+"""Ways to choose the number of factors, and the column of the criteria each looks at."""
+
+SIDES = ("both", "encoder", "decoder")
+LARGEST, SMALLEST = 0.1, 1e-4
+"""Ends of the default grid of penalties."""
+
+
+class AutoencoderFactor(Immutable):
+    r"""Factors of a panel by an autoencoder that contains principal components.
+
+    With :math:`u_t` the leading principal components of the standardised series at t, with variance
+    one,
+
+    .. math::
+
+        f_t = Q'u_t + W_e\, h_e(u_t), \qquad
+        \hat x_t = c + B f_t + W_d\, h_d(f_t),
+
+    where :math:`h_e` and :math:`h_d` are layers of hidden units and :math:`Q'Q = I`. The networks
+    :math:`W_e h_e` and :math:`W_d h_d` are penalised, the rest is not: at ``alpha=inf`` or with
+    ``hidden=()`` factors, loadings and projections are those of statsmodels' ``PCA``.
+
+    Parameters
+    ----------
+    data : DataFrame or array_like of shape (T, N)
+        A column a series. Missing values may be anywhere.
+    k_factors : int or {"ic", "IC_p1", "IC_p2", "IC_p3", "PC_p1", "PC_p2", "PC_p3", "bcv"}
+        Number of factors, or the criterion that chooses it among principal components: those of
+        Bai and Ng (2002), of which "ic" is IC_p2, or bi-cross-validation.
+    hidden : int or tuple of int
+        Units of each hidden layer of the encoder, and in reverse order of the decoder; ``()`` is
+        principal components.
+    activation : str
+        As in :class:`nnecon.NeuralRegression`.
+    nonlinear : {"both", "encoder", "decoder"}
+        Which side has hidden layers; the other is linear.
+    linear_part : bool
+        Whether ``Q`` and ``B`` are in the model; False gives the network alone.
+    standardize : bool
+        Whether series are standardised; they are centred in any case.
+    inputs : int, optional
+        How many principal components the encoder sees, by default four a factor and at least ten.
+    max_factors : int, optional
+        Most factors that a criterion may choose, by default :math:`8 (\min(N, T)/100)^{1/4}`.
+
+    Raises
+    ------
+    DataError
+        A column or row without values, a constant series, infinite values, a row with fewer known
+        values than factors.
+    SpecificationError
+        Arguments that contradict each other or the panel.
+
+    Notes
+    -----
+    Missing values are left out of the objective. The encoder sees them filled by the EM algorithm
+    of Stock and Watson (2002), as in statsmodels' ``missing="fill-em"``, run to convergence; rows
+    outside the sample are filled by the same rule.
+
+    References
+    ----------
+    Kramer, M. A. (1991), Nonlinear principal component analysis using autoassociative neural
+    networks, AIChE Journal 37, 233-243. Stock, J. H. and M. W. Watson (2002), Macroeconomic
+    forecasting using diffusion indexes, Journal of Business & Economic Statistics 20, 147-162.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nnecon as ne
+    >>> g = np.random.default_rng(0)
+    >>> f, a, b = g.standard_normal(200), *g.standard_normal((2, 20))
+    >>> x = np.outer(f, a) + np.outer(f**2, b) + 0.5 * g.standard_normal((200, 20))
+    >>> results = ne.AutoencoderFactor(x, k_factors=1, hidden=4).fit(alpha=0.001, n_starts=4)
+    >>> bool(abs(np.corrcoef(results.factors["comp_0"], f)[0, 1]) > 0.9)
+    True
+    """
+
+    panel: Panel
+    k_factors: int
+    k_rule: str
+    numbers: pd.DataFrame | None
+    hidden: tuple[int, ...]
+    activation: str
+    nonlinear: str
+    linear_part: bool
+    standardize: bool
+    inputs: int
+    network: Autoencoder
+    _given: Mapping[str, Any]
+
+    def __init__(
+        self,
+        data: Any,
+        k_factors: int | str = "ic",
+        hidden: Sequence[int] | int = (8,),
+        activation: str = "tanh",
+        *,
+        nonlinear: str = "both",
+        linear_part: bool = True,
+        standardize: bool = True,
+        inputs: int | None = None,
+        max_factors: int | None = None,
+    ) -> None:
+        given = {
+            "k_factors": k_factors, "hidden": hidden, "activation": activation,
+            "nonlinear": nonlinear, "linear_part": linear_part, "standardize": standardize,
+            "inputs": inputs, "max_factors": max_factors,
+        }  # fmt: skip
+        self._set_up(panel_of(data), given)
+
+    @classmethod
+    def from_formula(cls, formula: str, data: Any, **specification: Any) -> Self:
+        """Build the model from a formula without a left side.
+
+        Parameters
+        ----------
+        formula : str
+            ``"~ 0 + a + dlog(b) + np.log(c)"``; the constant makes no difference. The first rows of
+            lags and growth rates, which reach back before the data, are left out.
+        data : DataFrame
+            One row an observation.
+        **specification
+            As in the constructor.
+        """
+        panel = panel_of_formula(formula, data, caller_namespace(0))
+        return cls._of_panel(panel, **specification)
+
+    @classmethod
+    def _of_panel(cls, panel: Panel, **specification: Any) -> Self:
+        model = cls.__new__(cls)
+        parameters = signature(cls.__init__).parameters
+        defaults = {
+            name: each.default for name, each in parameters.items() if name not in ("self", "data")
+        }
+        unknown = next((name for name in specification if name not in defaults), None)
+        if unknown is not None:
+            raise SpecificationError(
+                f"{cls.__name__} has no argument {unknown!r}; it has {', '.join(defaults)}."
+            )
+        model._set_up(panel, {**defaults, **specification})
+        return model
+
+    def _set_up(self, panel: Panel, given: Mapping[str, Any]) -> None:
+        hidden = read_units("hidden", given["hidden"])
+        if given["activation"] not in ACTIVATIONS:
+            raise SpecificationError(
+                f"activation={given['activation']!r} is not known; choose one of {[*ACTIVATIONS]}."
+            )
+        side = given["nonlinear"]
+        if side not in SIDES:
+            raise SpecificationError(f"nonlinear={side!r}: choose one of {SIDES}.")
+        for name in ("linear_part", "standardize"):
+            if not isinstance(given[name], bool | np.bool_):
+                raise SpecificationError(f"{name}={given[name]!r}: give True or False.")
+        if not hidden and not given["linear_part"]:
+            raise SpecificationError(
+                "hidden=() with linear_part=False leaves nothing; give hidden units."
+            )
+        k, rule, numbers = self._number(panel, given)
+        q = self._n_inputs(panel, given["inputs"], k)
+        network = Autoencoder(
+            q,
+            k,
+            hidden if side != "decoder" else (),
+            hidden[::-1] if side != "encoder" else (),
+            given["activation"],
+            bool(given["linear_part"]),
+        )
+        self.__dict__.update(
+            panel=panel, k_factors=k, k_rule=rule, numbers=numbers, hidden=hidden,
+            activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
+            standardize=bool(given["standardize"]), inputs=q, network=network, _given=dict(given),
+        )  # fmt: skip
+
+    def _number(
+        self, panel: Panel, given: Mapping[str, Any]
+    ) -> tuple[int, str, pd.DataFrame | None]:
+        asked, most = given["k_factors"], given["max_factors"]
+        n_obs, n_series = panel.values.shape
+        largest = min(n_obs - 1, n_series)
+        if not isinstance(asked, str):
+            asked = _whole("k_factors", asked)
+            if asked > largest:
+                raise SpecificationError(
+                    f"k_factors={asked}: {n_obs} rows and {n_series} series have from 1 to "
+                    f"{largest} factors."
+                )
+            if most is not None:
+                raise SpecificationError("max_factors has no effect on a given k_factors.")
+            return asked, "the user", None
+        if asked not in RULES:
+            raise SpecificationError(
+                f"k_factors={asked!r}: give a whole number or one of {[*RULES]}."
+            )
+        if most is None:
+            most = default_most(n_obs, n_series)
+        elif not _whole("max_factors", most) < largest:
+            raise SpecificationError(
+                f"max_factors={most!r}: give a whole number from 1 to {largest - 1}."
+            )
+        numbers = factor_numbers(panel, int(most), bool(given["standardize"]), asked == "bcv")
+        column = RULES[asked]
+        k = int(numbers[column].idxmin())
+        if k == 0:
+            raise SpecificationError(
+                f"{column} finds no common factor in these series; give k_factors as a number to "
+                "extract some all the same."
+            )
+        return k, column, numbers
+
+    def _n_inputs(self, panel: Panel, asked: Any, k: int) -> int:
+        largest = min(panel.values.shape[0] - 1, panel.values.shape[1])
+        if asked is None:
+            return min(max(4 * k, 10), largest)
+        if not k <= _whole("inputs", asked) <= largest:
+            raise SpecificationError(
+                f"inputs={asked!r}: give a whole number from the number of factors, {k}, to "
+                f"{largest}."
+            )
+        return int(asked)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The series."""
+        return self.panel.names
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
+        words = f"{self.k_factors} factor{'s' * (self.k_factors > 1)}"
+        if not self.hidden:
+            return f"{words}, principal components"
+        sizes = "-".join(str(size) for size in self.hidden)
+        where = {"both": "each way", "encoder": "in the encoder", "decoder": "in the decoder"}
+        alone = "" if self.linear_part else ", no linear part"
+        return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}"
+
+    def on(self, data: Any, **changes: Any) -> Self:
+        """The same specification on other data; a number of factors that was chosen is chosen anew.
+
+        Parameters
+        ----------
+        data : DataFrame or array_like
+            With the columns of the panel or of the formula; other columns are not looked at.
+        **changes
+            Arguments of the constructor that differ.
+        """
+        given = {**self._given, **changes}
+        if self.panel.formula is not None:
+            panel = panel_of_formula(self.panel.formula, data, self.panel.bindings)
+        else:
+            values, index = self.panel.new(data)
+            panel = panel_of(pd.DataFrame(values, index, list(self.panel.names)))
+        return type(self)._of_panel(panel, **given)
+
+    @property
+    def plain_specification(self) -> dict[str, Any]:
+        """Arguments of the constructor as JSON can hold them."""
+        plain: dict[str, Any] = {"hidden": list(self.hidden)}
+        for name in ("k_factors", "inputs", "max_factors"):
+            value = self._given[name]
+            plain[name] = int(value) if isinstance(value, Integral) else value
+        for name in ("activation", "nonlinear", "linear_part", "standardize"):
+            plain[name] = getattr(self, name)
+        return plain
+
+    @classmethod
+    def restore(
+        cls, meta: Mapping[str, Any], arrays: dict[str, np.ndarray], functions: Any = None
+    ) -> AutoencoderFactorResults:
+        """Results from what :func:`nnecon.load` read."""
+        held = meta["model"]
+        given = dict(functions or {})
+        lacking = [name for name in held["functions"] if name not in given]
+        if lacking:
+            raise SpecificationError(
+                f"the saved formula calls {lacking[0]}(), a function of yours that a file cannot "
+                f"hold; pass it when loading: functions={{{lacking[0]!r}: {lacking[0]}}}"
+            )
+        if held["formula"] is not None:
+            check_formula(held["formula"], given)
+        panel = Panel(
+            arrays["values"],
+            tuple(held["names"]),
+            index_from_state(meta, arrays),
+            held["formula"],
+            {**held["bindings"], **given},
+        )
+        model = cls._of_panel(panel, **held["specification"])
+        task = FactorTask(panel, model.network, model.standardize)
+        facts = FactorFacts(**meta["facts"])
+        mapping, components = rebuilt(task, arrays.get("params"), facts.alpha)
+        return AutoencoderFactorResults(
+            model,
+            mapping,
+            components,
+            model._baseline(components),
+            facts,
+            path_from_state(meta, arrays),
+            cv_from_state(meta, arrays, panel.index),
+        )
+
+    def _baseline(self, components: ComponentMap) -> Any:
+        filled = components.extraction.filled(self.panel.values)
+        frame = pd.DataFrame(filled, self.panel.index, list(self.names))
+        return pca(frame, self.k_factors, self.standardize)
+
+    def fit(
+        self,
+        alpha: float | str = "cv",
+        alphas: int | Sequence[float] = 10,
+        *,
+        cv: int | Splitter | None = None,
+        n_starts: int = 4,
+        rng: int | np.random.Generator = 0,
+        progress: bool | None = None,
+        executor: Executor | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> AutoencoderFactorResults:
+        """Estimate.
+
+        Parameters
+        ----------
+        alpha : float or {"cv", "1se"}
+            Penalty, or how to choose it: the least error of rows left out, or the largest penalty
+            within one standard error of it. ``inf`` is principal components, which always compete.
+        alphas : int or sequence of float
+            Penalties that are tried, or how many between 0.1 and 0.0001.
+        cv : int or splitter, optional
+            Folds of rows; by default five blocks in time order, or five shuffled folds where rows
+            are no periods.
+        n_starts : int
+            Random starts, the first from principal components.
+        rng : int or numpy.random.Generator
+            Seed; the same number gives the same estimate.
+        progress : bool, optional
+            Whether to show a progress bar; by default after two seconds, in a terminal.
+        executor : concurrent.futures.Executor, optional
+            Runs the sample and the folds instead of this process's threads.
+        checkpoint : str or Path, optional
+            Folder in which finished folds are kept.
+
+        Returns
+        -------
+        AutoencoderFactorResults
+        """
+        rule = _read_alpha(alpha)
+        grid = read_alphas(alphas)
+        if isinstance(grid, int):
+            grid = np.geomspace(LARGEST, SMALLEST, grid)
+        if not isinstance(rule, str) and np.isfinite(rule):
+            near = np.isclose(grid, rule, rtol=1e-9)
+            grid = np.sort(np.r_[grid[~near], rule])[::-1]
+        draws = _whole("n_starts", n_starts)
+        for_folds, for_starts = generator(rng).spawn(2)
+        execution = Execution.check(executor, checkpoint)
+        task = FactorTask(self.panel, self.network, self.standardize)
+        folds = None
+        if isinstance(rule, str) or cv is not None:
+            folds = reconstruction_folds(cv, self.panel, for_folds)
+        with one_blas_thread(), progress_bar(progress) as report:
+            execution = replace(execution, progress=report)
+            found = estimate(task, rule, grid, folds, draws, for_starts, execution)
+        seed = f"rng={rng}" if isinstance(rng, Integral) else "rng given"
+        facts = FactorFacts(
+            found.alpha,
+            {"cv": "cross-validation", "1se": "one-standard-error rule"}.get(str(rule), "the user"),
+            found.certificate,
+            found.iterations,
+            bool(found.certificate < CONVERGED),
+            f"{draws} starts, {seed}",
+        )
+        return AutoencoderFactorResults(
+            self, found.mapping, found.components, self._baseline(found.components), facts,
+            found.path, found.cv,
+        )  # fmt: skip
+
+
+def _read_alpha(alpha: Any) -> float | str:
+    if isinstance(alpha, str) and alpha in ("cv", "1se"):
+        return alpha
+    number = float(alpha) if isinstance(alpha, Real) and not isinstance(alpha, bool) else np.nan
+    if not number > 0:
+        raise SpecificationError(
+            f"alpha={alpha!r}: give a positive penalty (inf is principal components), 'cv' for the "
+            "least error of rows left out or '1se' for the one-standard-error rule."
+        )
+    return number

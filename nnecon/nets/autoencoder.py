@@ -1,0 +1,168 @@
+r"""The autoencoder with principal components inside.
+
+For one observation, given as its scores :math:`u` on q principal components (each with variance
+one), codes and reconstruction are
+
+.. math::
+
+    z = Q'u + W_e\, h_e(u), \qquad
+    \hat x = c + B z + W_d\, h_d(z),
+
+with layers :math:`h` of hidden units. The columns of :math:`Q` are orthonormal, so that the linear
+codes are uncorrelated with variance one: otherwise codes could grow at no cost and the penalty on
+the decoder would mean nothing. With :math:`W_e = W_d = 0` the best :math:`Q` and :math:`B` are
+principal components.
+
+The output :math:`c, B, W_d` is linear and is always the best for the other parameters (variable
+projection; Golub and Pereyra, 1973), so that it is no part of the parameter vector
+``[G, encoder layers, W_e, decoder layers]``, where :math:`Q = G (G'G)^{-1/2}` up to a rotation.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.dense import Layer
+from nnecon.nets.linear_part import BIAS
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """Encoder and the hidden layers of the decoder.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Scores q that the encoder sees.
+    k_factors : int
+        Codes.
+    encoder, decoder : tuple of int
+        Units of the hidden layers on either side; ``()`` is linear.
+    activation : str
+        A name in :data:`nnecon.nets.activations.ACTIVATIONS`.
+    linear_part : bool
+        Whether ``Q`` and ``B`` are there; without them only networks are.
+    """
+
+    n_inputs: int
+    k_factors: int
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...]
+    activation: str
+    linear_part: bool = True
+
+    @property
+    def encoder_layers(self) -> tuple[Layer, ...]:
+        """Positions of the encoder's hidden layers."""
+        start = self.n_inputs * self.k_factors if self.linear_part else 0
+        return _layers(start, self.n_inputs, self.encoder)
+
+    @property
+    def encoder_output(self) -> slice:
+        """Positions of the weights (k, units) from the encoder's last layer to the codes."""
+        if not self.encoder:
+            start = self.n_inputs * self.k_factors if self.linear_part else 0
+            return slice(start, start)
+        start = self.encoder_layers[-1].bias.stop
+        return slice(start, start + self.k_factors * self.encoder[-1])
+
+    @property
+    def decoder_layers(self) -> tuple[Layer, ...]:
+        """Positions of the decoder's hidden layers."""
+        return _layers(self.encoder_output.stop, self.k_factors, self.decoder)
+
+    @property
+    def n_params(self) -> int:
+        """Length of the parameter vector."""
+        return self.decoder_layers[-1].bias.stop if self.decoder else self.encoder_output.stop
+
+    @property
+    def n_features(self) -> int:
+        """Regressors of the output: a constant, the codes and the last hidden layer."""
+        linear = self.k_factors if self.linear_part or not self.decoder else 0
+        return 1 + linear + (self.decoder[-1] if self.decoder else 0)
+
+    @property
+    def penalised(self) -> np.ndarray:
+        """Weights of the squared parameters in the penalty, shape (n_params,)."""
+        weights = np.zeros(self.n_params)
+        for layer in (*self.encoder_layers, *self.decoder_layers):
+            weights[layer.weights], weights[layer.bias] = 1.0, BIAS
+        weights[self.encoder_output] = 1.0
+        return weights
+
+    @property
+    def penalised_output(self) -> np.ndarray:
+        """The same for the output's coefficients of one series, shape (n_features,)."""
+        weights = np.zeros(self.n_features)
+        if self.decoder:
+            weights[-self.decoder[-1] :] = 1.0
+        return weights
+
+    def encode(self, params: jax.Array, scores: jax.Array) -> jax.Array:
+        """Codes (k,) of one observation's scores (q,)."""
+        codes = jnp.zeros(self.k_factors, scores.dtype)
+        if self.linear_part:
+            codes = self.directions(params).T @ scores
+        if not self.encoder:
+            return codes
+        hidden = _hidden(params, self.encoder_layers, scores, self.activation)
+        weights = params[self.encoder_output].reshape(self.k_factors, -1)
+        return codes + weights @ hidden
+
+    def directions(self, params: jax.Array) -> jax.Array:
+        """Orthonormal directions ``Q``, shape (q, k)."""
+        free = params[: self.n_inputs * self.k_factors].reshape(self.n_inputs, self.k_factors)
+        root = jnp.linalg.cholesky(free.T @ free)
+        return jax.scipy.linalg.solve_triangular(root, free.T, lower=True).T
+
+    def features(self, params: jax.Array, codes: jax.Array) -> jax.Array:
+        """Regressors of the output (n_features,) for one observation's codes (k,)."""
+        parts = [jnp.ones(1, codes.dtype)]
+        if self.linear_part or not self.decoder:
+            parts.append(codes)
+        if self.decoder:
+            parts.append(_hidden(params, self.decoder_layers, codes, self.activation))
+        return jnp.concatenate(parts)
+
+    def init(self, rng: np.random.Generator, directions: np.ndarray) -> np.ndarray:
+        """Random start of the networks beside given linear directions (q, k).
+
+        Weights are normal with variance one over the layer's inputs, biases are spread over
+        (-1, 1). The encoder's output starts at zero: codes are linear at first.
+        """
+        params = np.zeros(self.n_params)
+        if self.linear_part:
+            params[: directions.size] = directions.ravel()
+        for layer in (*self.encoder_layers, *self.decoder_layers):
+            size = layer.units * layer.inputs
+            params[layer.weights] = rng.standard_normal(size) / np.sqrt(layer.inputs)
+            params[layer.bias] = rng.uniform(-1.0, 1.0, layer.units)
+        if self.encoder:
+            scale = 0.1 if self.linear_part else 1.0
+            size = self.k_factors * self.encoder[-1]
+            draws = rng.standard_normal(size) / np.sqrt(self.encoder[-1])
+            params[self.encoder_output] = scale * draws
+        return params
+
+
+def _layers(start: int, inputs: int, hidden: tuple[int, ...]) -> tuple[Layer, ...]:
+    layers = []
+    for units in hidden:
+        middle = start + units * inputs
+        layers.append(Layer(slice(start, middle), slice(middle, middle + units), units, inputs))
+        start, inputs = middle + units, units
+    return tuple(layers)
+
+
+def _hidden(
+    params: jax.Array, layers: tuple[Layer, ...], values: jax.Array, activation: str
+) -> jax.Array:
+    g = ACTIVATIONS[activation]
+    for layer in layers:
+        weights = params[layer.weights].reshape(layer.units, layer.inputs)
+        values = g(params[layer.bias] + weights @ values)
+    return values

@@ -1,0 +1,214 @@
+"""Factors as a table and as charts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnecon.exceptions import SpecificationError
+from nnecon.report import plots, tables
+from nnecon.results.factor_path import BASELINE
+
+
+class FactorDisplay:
+    """What results of a factor model look like."""
+
+    def summary(self: Any) -> Any:
+        """Table with what each factor explains and the comparison with principal components."""
+        model, known = self.model, np.isfinite(self.model.panel.values)
+        missing = int((~known).sum())
+        fill = self.components.extraction.filling.iterations
+        header = [
+            ("Model:", "AutoencoderFactor"),
+            ("No. Observations:", str(self.nobs)),
+            ("No. Series:", str(self.nvar)),
+            ("Missing values:", f"{missing} ({100 * missing / known.size:.1f}%)"),
+            ("Factors:", f"{self.k_factors} (by {model.k_rule})"),
+            ("EM iterations:", str(fill)),
+            ("Network:", _network_words(model)),
+            ("Penalty alpha:", f"{self.alpha:.4g} ({self.facts.alpha_rule})"),
+            ("Estimate is:", BASELINE if self.is_linear else "an autoencoder"),
+            ("R-squared:", f"{self.rsquare.iloc[-1]:.4f}"),
+            ("R-squared, PCA:", f"{1 - self._component_share:.4f}"),
+            ("Converged:", "yes" if self.converged else "no"),
+        ]
+        if self.cv is not None:
+            header += [
+                ("MSE of rows left out:", _left_out(self.cv, "network")),
+                (f"The same, {BASELINE}:", _left_out(self.cv, "baseline")),
+            ]
+        return tables.summary(
+            "Factor model", header, [tables.Table(self._factor_table(), "Factors")], self._notes()
+        )
+
+    @property
+    def _component_share(self: Any) -> float:
+        """Share of the variance that principal components leave."""
+        eigenvals = self.components.extraction.components.eigenvals
+        return float(1.0 - eigenvals[: self.k_factors].sum() / eigenvals.sum())
+
+    def _factor_table(self: Any) -> pd.DataFrame:
+        incremental = self.variance_explained()
+        top = self.top_series(3)
+        return pd.DataFrame(
+            {
+                "Adds to R2": incremental.mean().to_numpy(),
+                "Cumulative": np.cumsum(incremental.mean().to_numpy()),
+                "Series that it adds most to": [
+                    ", ".join(str(each) for each in top[(name, "series")]) for name in incremental
+                ],
+            },
+            index=self.factor_names,
+        )
+
+    def _notes(self: Any) -> list[str]:
+        notes = [
+            "Adds to R2: mean over series of what the factor adds to the R-squared of the factors "
+            "before it."
+        ]
+        if not np.isfinite(self.model.panel.values).all():
+            notes.append(
+                "R-squared counts missing values as filled, as in statsmodels; compare() and rows "
+                "left out count known values alone."
+            )
+        if self.is_linear and self.model.hidden and np.isfinite(self.facts.alpha):
+            notes.append("At this penalty no network has a lower objective than PCA.")
+        if self.is_linear and not np.isfinite(self.alpha) and self.cv is not None:
+            notes.append("No autoencoder has a smaller error on rows left out than PCA.")
+        if self.cv is not None:
+            notes.append(
+                f"Rows left out: {self.cv.description}; errors of standardised series, weighted "
+                "by known values."
+            )
+        return notes
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
+    # -- charts -----------------------------------------------------------------------------------
+
+    def plot_scree(self: Any, ncomp: int | None = None, **options: Any) -> Any:
+        """Eigenvalues and the share of variance that components explain.
+
+        Parameters
+        ----------
+        ncomp : int, optional
+            How many are shown, by default twice as many as there are factors and at least ten.
+        **options
+            As in :func:`nnecon.report.plots.plot_scree`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        eigenvals = self.components.extraction.components.eigenvals
+        shown = max(2 * self.k_factors, 10) if ncomp is None else int(ncomp)
+        if shown < 1:
+            raise SpecificationError(f"ncomp={ncomp!r}: give a whole number of at least 1.")
+        return plots.plot_scree(eigenvals, min(shown, len(eigenvals)), self.k_factors, **options)
+
+    def plot_factors(
+        self: Any, recessions: Sequence[tuple[Any, Any]] | None = None, **options: Any
+    ) -> Any:
+        """Factors over time beside principal components.
+
+        Parameters
+        ----------
+        recessions : sequence of (first, last), optional
+            Spans to shade, such as ``ne.datasets.NBER_RECESSIONS``.
+        **options
+            As in :func:`nnecon.report.plots.plot_factors`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        root = np.sqrt(self.nobs)
+        baseline = None
+        if not self.is_linear:
+            linear = self.components.factors(self.model.panel.values) * root
+            baseline = pd.DataFrame(linear, self.index, self.factor_names)
+        return plots.plot_factors(
+            self.factors * root, baseline=baseline, recessions=recessions, **options
+        )
+
+    def plot_loadings(self: Any, groups: Any = None, **options: Any) -> Any:
+        """Average loadings as a heat map, by group where groups are given.
+
+        Parameters
+        ----------
+        groups : Series or mapping, optional
+            Group of each series, such as ``describe_fred_md(path)["group"]``.
+        **options
+            As in :func:`nnecon.report.plots.plot_loadings`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        effects = self.coeff.T / np.sqrt(self.nobs)
+        return plots.plot_loadings(effects, groups=_groups(groups, self.model.names), **options)
+
+    def plot_rsquare(self: Any, groups: Any = None, **options: Any) -> Any:
+        """R-squared of the series by number of factors, as boxes; by group where there are groups.
+
+        Parameters
+        ----------
+        groups : Series or mapping, optional
+            Group of each series.
+        **options
+            As in :func:`nnecon.report.plots.plot_rsquare`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return plots.plot_rsquare(
+            self.rsquare_by_series.iloc[1:],
+            groups=_groups(groups, self.model.names),
+            **options,
+        )
+
+    def plot_path(self: Any, **options: Any) -> Any:
+        """Error of rows left out along the penalty, from principal components on.
+
+        Options are those of :func:`nnecon.report.plots.plot_cv`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        if self.cv is None:
+            raise SpecificationError(
+                "nothing was cross-validated; fit with alpha='cv' or cv= and a number as alpha."
+            )
+        return self.cv.plot(alpha_min=self.path.alpha_min, **options)
+
+
+def _network_words(model: Any) -> str:
+    words = model.description.partition(", ")[2]
+    return words or "none"
+
+
+def _left_out(cv: Any, name: str) -> str:
+    losses = cv.series_losses
+    return f"{float(losses[name] @ losses['values'] / losses['values'].sum()):.4f}"
+
+
+def _groups(groups: Any, names: Sequence[str]) -> pd.Series | None:
+    if groups is None:
+        return None
+    by = groups if isinstance(groups, pd.Series) else pd.Series(dict(groups))
+    lacking = [name for name in names if name not in by.index]
+    if lacking:
+        raise SpecificationError(
+            f"groups has no group for {lacking[0]!r} ({len(lacking)} of {len(names)} series)."
+        )
+    return by.reindex(list(names))
+
+
+Groups = Mapping[str, Any] | pd.Series | None
