@@ -23,6 +23,7 @@ from nnecon.models.forecasters import (
 )
 from nnecon.models.nested import nested_cv
 from nnecon.models.regression import NeuralRegression
+from nnecon.models.state_space import RNNStateSpace
 from nnecon.models.storage import load
 from nnecon.results.side_by_side import summary_col
 from nnecon.version import __version__
@@ -41,6 +42,7 @@ __all__ = [
     "LSTMForecaster",
     "NeuralAR",
     "NeuralRegression",
+    "RNNStateSpace",
     "StratifiedFolds",
     "Stream",
     "__version__",

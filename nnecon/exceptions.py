@@ -49,6 +49,10 @@ class DataWarning(NneconWarning):
     """The data were used, but something about them deserves a look."""
 
 
+class StabilityWarning(NneconWarning):
+    """An estimated system moves away from where it is: forecasts far ahead mean nothing."""
+
+
 _OWN = (str(Path(__file__).parent), "<frozen ", "functools.py")
 
 

@@ -8,6 +8,7 @@ from nnecon.nets.enriched import Enriched
 from nnecon.nets.ensemble import Ensemble
 from nnecon.nets.linear_part import LinearPart
 from nnecon.nets.recurrent import Recurrent
+from nnecon.nets.state_space import StateSpaceNetwork
 
 Network = LinearPart | Custom | Ensemble | Enriched
 
@@ -21,4 +22,5 @@ __all__ = [
     "LinearPart",
     "Network",
     "Recurrent",
+    "StateSpaceNetwork",
 ]

@@ -23,12 +23,14 @@ from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
 from nnecon.report.plots.selection import plot_selection
 from nnecon.report.plots.series import plot_fit, plot_residuals
+from nnecon.report.plots.states import plot_diagnostics, plot_states
 from nnecon.report.plots.style import save_pdf, save_png, to_svg
 from nnecon.report.plots.surfaces import plot_surface
 
 __all__ = [
     "plot_comparison",
     "plot_cv",
+    "plot_diagnostics",
     "plot_effect",
     "plot_factors",
     "plot_fan",
@@ -46,6 +48,7 @@ __all__ = [
     "plot_scree",
     "plot_selection",
     "plot_shapley",
+    "plot_states",
     "plot_surface",
     "save_pdf",
     "save_png",

@@ -1,0 +1,180 @@
+"""Likelihoods of a recurrent state-space network, with exact derivatives, compiled once a shape.
+
+There are three routes to the likelihood, and the data and the specification say which is taken:
+
+===============  ===================================================================================
+``innovations``  no noise in the state and nothing missing: errors of one-step forecasts, exact
+``plain``        the Kalman filter on the states; lags of the series are known
+``augmented``    the Kalman filter on states and lags of the series, any of which may be missing
+===============  ===================================================================================
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnecon.estimation.compilation import cached_jit
+from nnecon.estimation.innovations import Rows, concentrated, contributions, error_density, one_step
+from nnecon.estimation.kalman import Filtered, Form, run_filter
+from nnecon.estimation.kernels import double_precision
+from nnecon.nets.state_space import StateSpaceNetwork
+
+ROUTES = ("innovations", "plain", "augmented")
+
+
+class Moments(NamedTuple):
+    """One-step forecasts: means (n, m) and covariances (n, m, m) of the series given the past."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+class _Kernels(NamedTuple):
+    rowwise: Callable[..., jax.Array]
+    scores: Callable[..., jax.Array]
+    hessian: Callable[..., jax.Array]
+    objective: Callable[..., tuple[jax.Array, jax.Array]]
+    moments: Callable[..., tuple[jax.Array, jax.Array]]
+    states: Callable[..., tuple[Filtered, jax.Array]]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The likelihood of one network by one route, as functions of arrays of NumPy.
+
+    Parameters
+    ----------
+    network : StateSpaceNetwork
+    route : {"innovations", "plain", "augmented"}
+    """
+
+    network: StateSpaceNetwork
+    route: str
+
+    @property
+    def form(self) -> Form:
+        """How the network is put into the filter; the innovations form is filtered augmented."""
+        return Form(self.network, self.route != "plain")
+
+    def loglikeobs(self, params: np.ndarray, rows: Rows) -> np.ndarray:
+        """Log-likelihood of each row, shape (n,)."""
+        with double_precision():
+            return np.asarray(_kernels(self).rowwise(params, rows))
+
+    def scores(self, params: np.ndarray, rows: Rows) -> np.ndarray:
+        """Derivatives of the log-likelihood of each row, shape (n, k)."""
+        with double_precision():
+            return np.asarray(_kernels(self).scores(params, rows))
+
+    def score(self, params: np.ndarray, rows: Rows) -> np.ndarray:
+        """Derivative of the log-likelihood, shape (k,)."""
+        every = np.arange(len(params))
+        n = len(rows.series)
+        with double_precision():
+            _, gradient = _kernels(self).objective(
+                params, params, every, rows, np.full(n, 1.0), np.zeros(len(params)), False, False
+            )
+        return -np.asarray(gradient)
+
+    def hessian(self, params: np.ndarray, rows: Rows) -> np.ndarray:
+        """Second derivatives of the log-likelihood, shape (k, k)."""
+        with double_precision():
+            return np.asarray(_kernels(self).hessian(params, rows))
+
+    def objective(self, *given) -> tuple[float, np.ndarray]:
+        """Penalised objective and gradient; see :func:`_kernels`."""
+        with double_precision():
+            value, gradient = _kernels(self).objective(*given)
+            return float(value), np.asarray(gradient)
+
+    def moments(self, params: np.ndarray, rows: Rows) -> Moments:
+        """One-step forecasts of the rows."""
+        with double_precision():
+            return Moments(*map(np.asarray, _kernels(self).moments(params, rows)))
+
+    def filter(self, params: np.ndarray, rows: Rows) -> tuple[Filtered, np.ndarray]:
+        """Output of the filter, and what the observations are of the state (n, m, s)."""
+        with double_precision():
+            found, design = _kernels(self).states(params, rows)
+            return jax.tree.map(np.asarray, found), np.asarray(design)
+
+
+def constrained(network: StateSpaceNetwork, free: np.ndarray) -> np.ndarray:
+    """Parameters (k,) from an unrestricted vector."""
+    with double_precision():
+        return np.array(network.constrain(jnp.asarray(free)))
+
+
+@lru_cache(maxsize=64)
+def _kernels(likelihood: Likelihood) -> _Kernels:
+    """Compile (lazily) what is needed.
+
+    The objective is a function of the free entries of an unrestricted vector: ``free`` (f,),
+    ``whole`` (k,), ``index`` (f,), the rows, ``weights`` (n,), ``ridge`` (k,). ``restricted`` says
+    whether the vector is unrestricted or the parameters themselves, ``profiled`` whether the
+    errors' covariance takes its best value.
+    """
+    network, form = likelihood.network, likelihood.form
+    direct = likelihood.route == "innovations"
+
+    def rowwise(params, rows):
+        if direct:
+            return contributions(network, params, rows)
+        return run_filter(form, params, rows, False)
+
+    def total(params, rows):
+        return jnp.sum(rowwise(params, rows))
+
+    def value(free, whole, index, rows, weights, ridge, restricted, profiled):
+        vector = jnp.asarray(whole).at[index].set(free)
+        params = jnp.where(restricted, network.constrain(vector), vector)
+        penalty = 0.5 * jnp.sum(ridge * params**2)
+        if direct and not network.student:
+            errors = rows.series - one_step(network, params, rows).means
+            best = concentrated(network, errors, weights)
+            # where it is profiled the factor may be anything, also singular
+            regular = jnp.where(profiled & jnp.asarray(network.scales), 1.0, params)
+            given = jnp.sum(weights * error_density(network, network.unpack(regular), errors))
+            return penalty - jnp.where(profiled, best, given)
+        return penalty - jnp.sum(weights * rowwise(params, rows))
+
+    def moments(params, rows):
+        if direct:
+            parts = network.unpack(params)
+            covariance = parts.factor @ parts.factor.T
+            if network.student:
+                covariance = covariance * parts.df / (parts.df - 2.0)
+            means = one_step(network, params, rows).means
+            m = network.n_series
+            return means, jnp.broadcast_to(covariance, (len(means), m, m))
+        found = run_filter(form, params, rows, True)
+        return series_moments(form, params, rows, found.predicted, found.predicted_cov)
+
+    def states(params, rows):
+        return run_filter(form, params, rows, True), form.system(params, rows).design
+
+    return _Kernels(
+        cached_jit(rowwise),
+        cached_jit(jax.jacfwd(rowwise)),
+        cached_jit(jax.hessian(total)),
+        cached_jit(jax.value_and_grad(value)),
+        cached_jit(moments),
+        cached_jit(states),
+    )
+
+
+def series_moments(form: Form, params, rows: Rows, states, covariances):
+    """Means (n, m) and covariances (n, m, m) of the series of each row from those of the state."""
+    network, k, m = form.network, form.network.n_states, form.network.n_series
+    if form.augmented:
+        return states[:, k : k + m], covariances[:, k : k + m, k : k + m]
+    parts = network.unpack(params)
+    lagged = jnp.einsum("lij,tlj->ti", parts.lags, rows.past[:, : network.lags])
+    known = parts.const + rows.exog @ parts.exog.T + lagged
+    spread = parts.loading @ covariances @ parts.loading.T + parts.factor @ parts.factor.T
+    return known + states @ parts.loading.T, spread
