@@ -178,7 +178,12 @@ def _draw_categories(
     if rug is not None:
         counts = pd.Series(np.asarray(rug)).astype(str).value_counts()
         names = [f"{name}\n(n = {int(counts.get(name, 0))})" for name in names]
-    ax.set_xticks(place, names)
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    if 0.072 * longest * len(names) > 0.8 * ax.figure.bbox.width / ax.figure.dpi:
+        names = [name.replace("\n", " ") for name in names]
+        ax.set_xticks(place, names, rotation=40, ha="right", rotation_mode="anchor")
+    else:
+        ax.set_xticks(place, names)
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 

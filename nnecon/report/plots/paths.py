@@ -11,10 +11,12 @@ from nnecon.report.plots.style import (
     BASELINE,
     DATA,
     GREY,
+    NARROW,
     NETWORK,
     SERIES,
     dress,
     legend,
+    legend_below,
     new_figure,
     one_axes,
     same_length,
@@ -137,7 +139,7 @@ def plot_path(
     x, edf = place(alphas)[order], np.asarray(edf, dtype=float)[order]
     lines = effects.iloc[order].dropna(axis=1, how="all")
     fig = new_figure(fig, figsize)
-    narrow = width_of(fig) < 5
+    narrow = width_of(fig) < NARROW
     top, bottom = fig.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
     first_live = 1 if place.has_infinity else 0
     styles = [SERIES[j % len(SERIES)] for j in range(lines.shape[1])]
@@ -175,9 +177,7 @@ def _legend_of_path(
         kept = [(h, t) for h, t in zip(handles, labels, strict=True) if t not in names]
         handles, labels = [h for h, _ in kept], [t for _, t in kept]
     if handles:
-        ncols = 2 if narrow else 3
-        size = 7.5 if narrow else 8.5
-        fig.legend(handles, labels, loc="outside lower center", ncols=ncols, fontsize=size)
+        legend_below(fig, handles, labels, 2 if narrow else 3)
 
 
 @styled
@@ -276,7 +276,7 @@ def plot_cv(
     )
     ax.plot(x[first_live:], mean[first_live:], color=NETWORK, linewidth=1.2)
     dress(ax, title, "", with_units(ylabel, units))
-    narrow = width_of(fig) < 5
+    narrow = width_of(fig) < NARROW
     place.dress(ax, narrow)
     mark_choices((ax,), place, alpha_min, alpha_1se, (), "smallest error")
     _limit_height(ax, mean, se, baseline_mean, baseline_se)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+STACKED = 6.0
+"""Inches that four panels need one below the other."""
+
 
 @styled
 def plot_fit(
@@ -233,7 +236,7 @@ def plot_residuals(
         Whether the residuals are in standard deviations already; the first panel then marks two
         of them, and the second shows the standard normal density.
     figsize : tuple
-        Inches; under five inches wide, the four panels are stacked.
+        Inches; under five inches wide, the four panels are stacked, at least six inches high.
     fig : Figure, optional
         Draw into this figure instead of a new one.
 
@@ -251,6 +254,8 @@ def plot_residuals(
     """
     same_length(index=index, resid=resid, fitted=fitted)
     resid, fitted = np.asarray(resid, dtype=float), np.asarray(fitted, dtype=float)
+    if fig is None and figsize[0] < NARROW:
+        figsize = (figsize[0], max(figsize[1], STACKED))
     fig = new_figure(fig, figsize)
     shape = (4, 1) if width_of(fig) < NARROW else (2, 2)
     first, second, third, fourth = np.ravel(fig.subplots(*shape))
@@ -309,9 +314,10 @@ def _histogram(ax: "Axes", resid: np.ndarray, unit: str, centre: float, spread: 
     density = stats.norm.pdf(grid, centre, spread)
     ax.plot(grid, density, color=BASELINE, linestyle="--", label="normal density")
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high * 1.35)
+    narrow = ax.figure.bbox.width / ax.figure.dpi < NARROW
+    ax.set_ylim(low, high * (1.8 if narrow else 1.35))
     dress(ax, "Distribution", unit, "Density", grid="y", weight="normal")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", fontsize=7.0 if narrow else 8.5)
 
 
 def _quantiles(ax: "Axes", standardised: np.ndarray) -> None:

@@ -60,14 +60,22 @@ _RC: dict[str, Any] = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run a drawing function under the house style, and leave the user's rcParams as they were."""
+    """Run a drawing function under the house style, and leave the user's rcParams as they were.
+
+    Labels of a narrow figure of our own are broken where they would leave it.
+    """
 
     @functools.wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         import matplotlib.style
+        from matplotlib.figure import Figure
 
         with matplotlib.style.context(_RC, after_reset=True):
-            return draw(*args, **kwargs)
+            drawn = draw(*args, **kwargs)
+            own = kwargs.get("ax") is None and kwargs.get("fig") is None
+            if own and isinstance(drawn, Figure) and width_of(drawn) < NARROW:
+                fit_texts(drawn)
+            return drawn
 
     return wrapper
 
@@ -134,7 +142,45 @@ def with_units(label: str, units: str | None) -> str:
 def _wrap(label: str, inches: float) -> str:
     """Break a label of nine-point type into lines of at most so many inches."""
     width = max(12, int(inches / 0.077))
-    return "\n".join("\n".join(textwrap.wrap(part, width)) for part in label.split("\n"))
+    return "\n".join(_lines(part, width) for part in label.split("\n"))
+
+
+def _lines(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False))
+
+
+def fit_texts(fig: "Figure") -> None:
+    """Break labels and titles into lines that stay within the figure, as it is laid out.
+
+    A single word that is too long is set in smaller type.
+    """
+    fig.draw_without_rendering()
+    width, height = fig.bbox.width, fig.bbox.height
+    for ax in fig.axes:
+        box = ax.get_window_extent()
+        across, up = (box.x0 + box.x1) / 2.0, (box.y0 + box.y1) / 2.0
+        _fit(ax.xaxis.label, 2.0 * min(across, width - across), upright=False)
+        _fit(ax.yaxis.label, 2.0 * min(up, height - up), upright=True)
+        for title in (ax.title, ax._left_title, ax._right_title):  # type: ignore[attr-defined]
+            _fit(title, width - box.x0, upright=False)
+    for text in (fig._suptitle, fig._supxlabel):  # type: ignore[attr-defined]
+        if text is not None:
+            _fit(text, 0.98 * width, upright=False)
+
+
+def _fit(text: Any, room: float, upright: bool) -> None:
+    """Break one text into lines of at most so many pixels."""
+    box = text.get_window_extent()
+    size = box.height if upright else box.width
+    if size <= room or not text.get_text():
+        return
+    plain = text.get_text().replace("\n", " ")
+    longest = max(len(line) for line in text.get_text().split("\n"))
+    text.set_text(_lines(plain, max(8, int(longest * room / size))))
+    box = text.get_window_extent()
+    size = box.height if upright else box.width
+    if size > room:
+        text.set_fontsize(max(6.0, text.get_fontsize() * room / size))
 
 
 def legend(
@@ -154,9 +200,23 @@ def legend(
     if not below:
         ax.legend(handles, labels, loc="best")
         return
-    needed = 0.063 * max(len(label) for label in labels) + 0.5
-    ncols = int(np.clip(width_of(fig) // needed, 1, min(ncols, len(labels))))
-    fig.legend(handles, labels, loc="outside lower center", ncols=ncols, columnspacing=1.5)
+    legend_below(fig, handles, labels, ncols)
+
+
+def legend_below(fig: "Figure", handles: Sequence[Any], labels: Sequence[str], ncols: int) -> None:
+    """Write entries below a chart, in as many columns, up to ``ncols``, as fit its width."""
+    narrow = width_of(fig) < NARROW
+    size, letter, mark = (7.0, 0.05, 0.38) if narrow else (8.5, 0.063, 0.5)
+    needed = letter * max(len(label) for label in labels) + mark
+    fig.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=int(np.clip(width_of(fig) // needed, 1, min(ncols, len(labels)))),
+        columnspacing=1.0 if narrow else 1.5,
+        handlelength=1.6 if narrow else 2.0,
+        fontsize=size,
+    )
 
 
 def width_of(fig: "Figure") -> float:

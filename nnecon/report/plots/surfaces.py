@@ -10,6 +10,7 @@ from nnecon.exceptions import DataError
 from nnecon.report.plots.style import (
     DATA,
     GREY,
+    NARROW,
     NETWORK,
     SERIES,
     dress,
@@ -17,11 +18,15 @@ from nnecon.report.plots.style import (
     new_figure,
     one_axes,
     styled,
+    width_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+STACKED = 5.8
+"""Inches that two panels of contours need one below the other."""
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -109,8 +114,12 @@ def _contours(
     fig: "Figure | None",
 ) -> "Figure":
     xlabel, ylabel, zlabel, title = texts
-    fig = new_figure(fig, figsize or (8.6, 4.2))
-    panels: Any = fig.subplots(1, 2, sharex=True, sharey=True)
+    figsize = figsize or (8.6, 4.2)
+    if fig is None and figsize[0] < NARROW:
+        figsize = (figsize[0], max(figsize[1], STACKED))
+    fig = new_figure(fig, figsize)
+    stacked = width_of(fig) < NARROW
+    panels: Any = fig.subplots(*((2, 1) if stacked else (1, 2)), sharex=True, sharey=True)
     shape = len(axes[0]), len(axes[1])
     x, y = (np.asarray(axis, dtype=float) for axis in axes)
     mean, rest, error = (
@@ -137,7 +146,8 @@ def _contours(
                 color=DATA,
                 alpha=0.35,
             )
-        dress(panel, text, xlabel, ylabel if panel is panels[0] else "", weight="normal")
+        below, left = (panel is panels[1], True) if stacked else (True, panel is panels[0])
+        dress(panel, text, xlabel if below else "", ylabel if left else "", weight="normal")
         panel.grid(False)
     fig.supxlabel(
         f"Grey: interaction zero to within its {100 * level:.4g}% interval, point by point. "
