@@ -11,6 +11,14 @@ the wild bootstrap (Liu, 1988) with the network linearised at its estimate, as o
 do (Andrews, 2002). In a linear equation this is the wild bootstrap itself. Draws keep the
 heteroskedasticity of the errors and their correlation between equations, and cost one
 factorisation a network.
+
+What a draw says about forecasts is read off the linearised network too,
+
+.. math:: f(x; \hat\theta) + \nabla f(x; \hat\theta)'(\theta^* - \hat\theta) .
+
+Where the penalty is small the step is long along directions that the sample says little about. The
+network itself may do anything there, while the linearised one has the variance of the delta method
+(Immer, Korzepa and Bauer, 2021).
 """
 
 from collections.abc import Sequence
@@ -26,10 +34,10 @@ from nnecon.nets import LinearPart
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
-    """Parameters of b draws: ``linear`` (b, p, m) and ``networks`` (b, l, d, k)."""
+    """Linear parts of b draws ``linear`` (b, p, m), and ``moves`` (b, l, d, k) of the networks."""
 
     linear: np.ndarray
-    networks: np.ndarray
+    moves: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,31 +78,31 @@ def draw_parameters(
     """Draw the parameters of all equations together."""
     n = len(equations[0].residual)
     signs = rng.choice([-1.0, 1.0], size=(n, count))
-    linear, networks = [], []
+    linear, moves = [], []
     for one in equations:
         p = one.free.shape[1]
         errors = one.residual[:, None] * signs
+        centre = one.params[:, :p].mean(axis=0)[:, None]
         if not one.live:
-            change = np.linalg.lstsq(one.free, errors, rcond=None)[0]
-            linear.append(one.params[:, :p].mean(axis=0)[:, None] + change)
+            linear.append(centre + np.linalg.lstsq(one.free, errors, rcond=None)[0])
             continue
-        moved = np.stack([_moved(one, params, errors) for params in one.params])
-        linear.append(moved[:, :p].mean(axis=0))
-        moved[:, :p] = 0.0
-        networks.append(np.moveaxis(moved, 2, 0))
+        steps = np.stack([_step(one, params, errors) for params in one.params])
+        linear.append(centre + steps[:, :p].mean(axis=0))
+        steps[:, :p] = 0.0
+        moves.append(np.moveaxis(steps, 2, 0))
     k = equations[0].params.shape[1]
-    together = np.stack(networks, axis=1) if networks else np.zeros((count, 0, 1, k))
+    together = np.stack(moves, axis=1) if moves else np.zeros((count, 0, 1, k))
     return Draws(np.moveaxis(np.stack(linear, axis=1), 2, 0), together)
 
 
-def _moved(one: Estimated, params: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Parameters after the step, shape (k, b)."""
+def _step(one: Estimated, params: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """The step, shape (k, b)."""
     if not params[one.objective.network.neural].any():
         change = np.zeros((len(params), errors.shape[1]))
         change[: one.free.shape[1]] = np.linalg.lstsq(one.free, errors, rcond=None)[0]
-        return params[:, None] + change
+        return change
     root = len(errors) ** -0.5
     _, gradients = values_and_gradients(one.objective.network, params, one.objective.inputs)
     jacobian = root * gradients
     matrix = GaussNewton(jacobian, one.alpha * one.objective.penalty.ridge)
-    return params[:, None] + matrix.solve(jacobian.T @ (root * errors))
+    return matrix.solve(jacobian.T @ (root * errors))

@@ -28,10 +28,16 @@ def linear_response(system: Linear, impulse: int, size: float, steps: int) -> np
 
 
 def together(periods: Sequence[Scenario], each: int) -> Scenario:
-    """Several histories at once, each of them on ``each`` paths in a row."""
+    """Several histories at once, each of them on ``each`` paths in a row.
+
+    The same series are imposed in the same periods of all of them.
+    """
     buffer = np.repeat(np.stack([one.buffer for one in periods]), each, axis=0)
-    templates = np.repeat(np.stack([one.templates for one in periods], axis=1), each, axis=1)
-    return Scenario(buffer, templates, periods[0].imposed, periods[0].gains)
+    templates, imposed = (
+        np.repeat(np.stack(parts, axis=1), each, axis=1)
+        for parts in ([one.templates for one in periods], [one.imposed for one in periods])
+    )
+    return Scenario(buffer, templates, imposed, periods[0].gains)
 
 
 def mean_response(
@@ -41,7 +47,7 @@ def mean_response(
     impulse: int,
     size: float,
     linear: np.ndarray | None = None,
-    networks: np.ndarray | None = None,
+    moves: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mean over paths of the difference that the shock makes, shape (h, m).
 
@@ -55,15 +61,15 @@ def mean_response(
         Without the given one; their mean over paths is zero in the first period.
     impulse, size
         Number of the series and size of its shock, in its units.
-    linear, networks
-        Other parameters than the estimates.
+    linear, moves
+        A draw of the parameters, as in :func:`simulate`.
     """
     sigma = system.covariance
     given = shocks.copy()
     lacking = size - shocks[:, 0, impulse]
     given[:, 0] += lacking[:, None] * sigma[:, impulse] / sigma[impulse, impulse]
-    with_shock = simulate(system, periods, given, linear, networks)
-    without = simulate(system, periods, shocks, linear, networks)
+    with_shock = simulate(system, periods, given, linear, moves=moves)
+    without = simulate(system, periods, shocks, linear, moves=moves)
     return (with_shock - without).mean(axis=0)
 
 

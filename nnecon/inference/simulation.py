@@ -10,7 +10,7 @@ with :math:`e_c` what the imposed values need,
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ class Scenario:
         The last values before, in order of time; NaN where the data do not reach.
     templates : ndarray of shape (h, r) or (h, paths, r)
         Rows of the h periods with all that is no lag in place.
-    imposed : ndarray of shape (h, m)
+    imposed : ndarray of shape (h, m) or (h, paths, m)
         Values that some series take; NaN where they are free.
     gains : ndarray of shape (h, m, m)
         What a surprise in imposed series says about all of them.
@@ -122,25 +122,40 @@ def _kernel(network: LinearPart, layout: Layout) -> Callable[..., jax.Array]:
     lags, series = layout.sources()
     places = np.where(lags > 0, layout.reach - lags, 0)
     from_past = jnp.asarray(lags > 0)
-    values = jax.vmap(network.apply, in_axes=(None, 0))
     p = layout.n_linear
 
-    def mean(linear, networks, spread, rows, target_shift, target_scale):
+    def values(params, move, rows):
+        """Network's values on all rows, linear in the move away from its parameters."""
+        if move is None:
+            return jax.vmap(network.apply, in_axes=(None, 0))(params, rows)
+
+        def moved(row):
+            at = partial(network.apply, row=row)
+            value, change = jax.jvp(at, (params,), (move,))
+            return value + change
+
+        return jax.vmap(moved)(rows)
+
+    def mean(linear, networks, moves, spread, rows, target_shift, target_scale):
         """Conditional means of all series, shape (rows, m)."""
         total = rows[:, :p] @ linear
         if networks.shape[0]:
-            parts = jax.vmap(jax.vmap(values, (0, None)), (0, None))(networks, rows)
+            along = None if moves is None else 0
+            by_draw = jax.vmap(values, (0, along, None))
+            parts = jax.vmap(by_draw, (0, along, None))(networks, moves, rows)
             total = total + parts.mean(axis=1).T @ spread
         return target_shift + target_scale * total
 
-    def simulate(linear, networks, spread, shift, scale, location, size, start, steps, shocks):
+    def simulate(
+        linear, networks, moves, spread, shift, scale, location, size, start, steps, shocks
+    ):
         buffer = jnp.broadcast_to(start, (shocks.shape[0], *start.shape[-2:]))
 
         def advance(past, period):
             template, imposed, gain, shock = period
             raw = jnp.where(from_past, past[:, places, series], template)
             rows = jnp.nan_to_num((raw - shift) / scale)
-            free = mean(linear, networks, spread, rows, location, size) + shock
+            free = mean(linear, networks, moves, spread, rows, location, size) + shock
             surprise = jnp.where(jnp.isnan(imposed), 0.0, imposed - free)
             new = free + surprise @ gain.T
             return jnp.concatenate([past[:, 1:], new[:, None]], axis=1), new
@@ -157,6 +172,7 @@ def simulate(
     shocks: np.ndarray,
     linear: np.ndarray | None = None,
     networks: np.ndarray | None = None,
+    moves: np.ndarray | None = None,
 ) -> np.ndarray:
     """Paths of all series.
 
@@ -169,7 +185,9 @@ def simulate(
     shocks : ndarray of shape (paths, h, m)
         In the units of the series.
     linear, networks : ndarray, optional
-        Other parameters than the estimates, such as draws of them.
+        Other parameters than the estimates, such as those of one start.
+    moves : ndarray of shape (l, d, k), optional
+        Changes of the networks' parameters, to which the networks are taken as linear.
 
     Returns
     -------
@@ -181,7 +199,7 @@ def simulate(
     kernel = _kernel(system.network, system.layout)
     with double_precision():
         found = kernel(
-            linear, networks, spread, system.shift, system.scale, system.target_shift,
+            linear, networks, moves, spread, system.shift, system.scale, system.target_shift,
             system.target_scale, periods.buffer,
             (periods.templates, periods.imposed, periods.gains), shocks,
         )  # fmt: skip

@@ -132,8 +132,8 @@ class Simulator:
         draws = self.parameters(PARAMETER_DRAWS, rng)
         moved = np.stack(
             [
-                simulate(self.system, periods, few, linear, networks).mean(axis=0) - middle
-                for linear, networks in draws
+                simulate(self.system, periods, few, linear, moves=moves).mean(axis=0) - middle
+                for linear, moves in draws
             ]
         )
         moved -= moved.mean(axis=0)
@@ -162,9 +162,9 @@ class Simulator:
     def parameters(
         self, count: int, rng: np.random.Generator
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Draws of the parameters: linear parts (p, m) and networks (l, d, k)."""
+        """Draws of the parameters: linear parts (p, m) and moves of the networks (l, d, k)."""
         found = draw_parameters(self._estimated(), count, rng)
-        return list(zip(found.linear, found.networks, strict=True))
+        return list(zip(found.linear, found.moves, strict=True))
 
     def responses(
         self,

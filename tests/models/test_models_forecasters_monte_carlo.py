@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from forecast_coverage import PROCESSES, coverage, linear
 
 import nnecon as ne
 from nnecon.accuracy import diebold_mariano
@@ -23,53 +24,22 @@ def threshold(n, g, shocks=None, start=(0.0, 0.0)):
     return values
 
 
-def smooth_transition(n, g):
-    """Logistic smooth-transition autoregression."""
-    y = np.zeros(n + 50)
-    for t in range(1, n + 50):
-        weight = 1.0 / (1.0 + np.exp(-3.0 * y[t - 1]))
-        y[t] = (0.8 - 1.1 * weight) * y[t - 1] + g.standard_normal()
-    return y[50:, None]
-
-
-def linear(n, g):
-    """VAR(1) of two series."""
-    y = np.zeros((n + 50, 2))
-    for t in range(1, n + 50):
-        y[t] = np.array([[0.6, 0.2], [-0.1, 0.5]]) @ y[t - 1] + g.standard_normal(2)
-    return y[50:]
-
-
-def garch(n, g):
-    """Autoregression with GARCH(1, 1) errors."""
-    y, variance, e = np.zeros(n + 100), 1.0, 0.0
-    for t in range(1, n + 100):
-        variance = 0.05 + 0.1 * e**2 + 0.85 * variance
-        e = np.sqrt(variance) * g.standard_normal()
-        y[t] = 0.6 * y[t - 1] + e
-    return y[100:, None]
-
-
 def framed(values):
     columns = ["y", "x"][: values.shape[1]]
     return pd.DataFrame(values, index=QUARTERS[: len(values)], columns=columns)
 
 
-@pytest.mark.parametrize("process", [linear, smooth_transition, garch])
+@pytest.mark.parametrize("process", PROCESSES)
 def test_ninety_percent_intervals_cover_ninety_percent(process):
-    inside, draws, n, steps = [], 150, 300, 8
-    for seed in range(draws):
-        values = process(n + steps, np.random.default_rng(seed))
-        data = framed(values)
-        model = ne.NeuralAR(data.iloc[:n], linear_lags=1, hidden=(4,))
-        found = model.fit(alphas=6, n_starts=2, rng=seed).get_forecast(steps, rng=seed)
-        low, high = found.limits(0.1)
-        inside.append((low <= values[n:]) & (values[n:] <= high))
-    shares = np.mean(inside, axis=(0, 2))
-    print(process.__name__, shares.round(3))
-    error = np.sqrt(0.9 * 0.1 / draws)
-    assert abs(shares.mean() - 0.9) < 0.03
-    assert (np.abs(shares - 0.9) < 0.03 + 2.0 * error).all()
+    found = coverage(process, 100)
+    print(process, found.round(3), sep="\n")
+    assert found["coverage"].between(0.87, 0.93).all()
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_intervals_of_recurrent_networks_cover_ninety_percent(process):
+    found = coverage(process, 25, "LSTM")
+    assert found["coverage"].between(0.86, 0.94).all(), found
 
 
 @pytest.mark.parametrize(
@@ -111,7 +81,7 @@ def test_threshold_autoregression_is_found(family, options):
 @pytest.mark.parametrize("seed", range(3))
 def test_linear_processes_are_left_linear_or_nearly(seed):
     """What the network costs out of sample where there is nothing to find."""
-    values = linear(600, np.random.default_rng(seed))
+    values = linear(1, 650, np.random.default_rng(seed))[0][0, 50:]
     data = framed(values)
     results = ne.NeuralAR(data.iloc[:200], linear_lags=1).fit(rng=seed)
     var = results.model.fit(alpha=np.inf)
