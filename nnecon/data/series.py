@@ -23,8 +23,9 @@ import pandas as pd
 from nnecon.data.expressions import Expression, take_apart
 from nnecon.data.formula import FUNCTIONS, HELPERS, STATEFUL, evaluate
 from nnecon.data.frames import Table, as_frame, check_finite, clean_column, inputs_for
+from nnecon.data.lags import TIME_OPERATORS
 from nnecon.data.names import Resolver
-from nnecon.data.syntax import is_elementwise, parse
+from nnecon.data.syntax import check_safe, is_elementwise, parse
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.exceptions import DataError, FormulaError
 
@@ -196,8 +197,21 @@ def _summands_nodes(side: str, formula: str) -> list[ast.expr]:
     return found
 
 
-def series_of(formula: str, data: Any, names: Mapping[str, Any]) -> Series:
+def series_of(
+    formula: str, data: Any, names: Mapping[str, Any], trusted: bool = True
+) -> Series:  # fmt: skip
     """Evaluate a formula on a frame whose rows are periods.
+
+    Parameters
+    ----------
+    formula : str
+        Targets and what helps to forecast them.
+    data : DataFrame
+        One row a period.
+    names : mapping
+        The caller's environment.
+    trusted : bool
+        False for a formula read from a file: it must then be plain arithmetic.
 
     Raises
     ------
@@ -209,6 +223,9 @@ def series_of(formula: str, data: Any, names: Mapping[str, Any]) -> Series:
     frame = as_frame(data)
     terms = read_terms(formula, list(frame.columns))
     codes = [*terms.targets, *terms.predictors, *terms.known]
+    if not trusted:
+        for code in codes:
+            check_safe(code, {*HELPERS, *TIME_OPERATORS, *names}, formula)
     columns = {str(column) for column in frame.columns if isinstance(column, str)}
     resolver = Resolver(formula, list(frame.columns), names, HELPERS)
     expressions = [take_apart(code, columns, STATEFUL, formula) for code in codes]

@@ -22,6 +22,8 @@ from nnecon.models.forecast_settings import penalties, read_count
 from nnecon.models.forecaster_data import ForecasterData
 from nnecon.models.settings import read_alphas
 from nnecon.nets import Dense
+from nnecon.results.equations import Equation
+from nnecon.results.forecast_archive import equations_from_state
 from nnecon.results.forecasting import ForecasterResults
 from nnecon.results.progress import progress_bar
 
@@ -124,6 +126,24 @@ class Forecaster(ForecasterData):
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
             warm, solver, Execution(),
         )  # fmt: skip
+
+    def restore(
+        self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> ForecasterResults:
+        """Results from what their ``save`` wrote."""
+        ready, network = self.prepared, self.network
+        equations = []
+        for at, kept in enumerate(equations_from_state(meta, arrays, self.index)):
+            scaling = ready.scalings[at]
+            target = scaling.target(ready.sample.target[:, at])
+            objective = Objective(network, ready.rows, target, Ridge(network.penalised))
+            equations.append(
+                Equation(
+                    kept.name, objective, scaling, kept.solutions, kept.alpha, kept.rule, kept.edf,
+                    kept.path, kept.cv,
+                )
+            )  # fmt: skip
+        return ForecasterResults(self, tuple(equations), meta["search"])
 
     @property
     def has_network(self) -> bool:

@@ -10,10 +10,13 @@ from nnecon.data.design import Design
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.factors import AutoencoderFactor
+from nnecon.models.forecast_storage import FORECASTERS, load_forecaster
 from nnecon.models.regression import NeuralRegression
 from nnecon.models.streamed import StreamedRegression
 from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
+from nnecon.results.backtest import Backtest
 from nnecon.results.base import CovarianceSpec
+from nnecon.results.forecast_archive import backtest_from_state
 
 MODELS = {model.__name__: model for model in (NeuralRegression,)}
 
@@ -54,7 +57,11 @@ def load(
         A function is missing.
     """
     meta, arrays = read_archive(path)
+    if meta.get("kind") == "backtest":
+        return Backtest(**backtest_from_state(meta, arrays))
     name = meta["model"]["class"]
+    if name in FORECASTERS:
+        return load_forecaster(meta, arrays, functions)
     held = under(arrays, "model")
     if name == "StreamedRegression":
         arguments = _specification(meta["model"]["specification"], held, network)

@@ -1,6 +1,7 @@
 """Results of a backtest: forecasts beside outcomes, accuracy, tests, charts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,9 @@ import pandas as pd
 from nnecon.data.time_axis import label_text
 from nnecon.exceptions import SpecificationError
 from nnecon.report import plots
+from nnecon.results.archive import write_archive
 from nnecon.results.backtest_numbers import BacktestNumbers
+from nnecon.results.forecast_archive import backtest_state
 
 
 class Backtest(BacktestNumbers):
@@ -39,6 +42,12 @@ class Backtest(BacktestNumbers):
         Model that others are compared with where no other is named: the first baseline, else the
         last model.
     """
+
+    # -- file -------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the backtest to a file that :func:`nnecon.load` reads: a zip of JSON and arrays."""
+        write_archive(path, *backtest_state(self))
 
     # -- charts -----------------------------------------------------------------------------------
 

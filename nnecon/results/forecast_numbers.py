@@ -33,12 +33,15 @@ class ForecasterNumbers(Immutable):
         Starts and random numbers, as a phrase for the summary.
     data : Series, optional
         The data that forecasts go on from; by default those of the estimation.
+    begin : int
+        First row of the data whose fitted values are reported.
     """
 
     model: Any
     equations: tuple[Equation, ...]
     search: str
     data: Series
+    begin: int
 
     def __init__(
         self,
@@ -46,13 +49,19 @@ class ForecasterNumbers(Immutable):
         equations: tuple[Equation, ...],
         search: str,
         data: Series | None = None,
+        begin: int = 0,
     ) -> None:
         self.__dict__.update(
             model=model,
             equations=equations,
             search=search,
             data=model.series if data is None else data,
+            begin=begin,
         )
+
+    def on(self, data: Series, begin: int = 0) -> Self:
+        """The same estimates on other data, with fitted values from row ``begin`` on."""
+        return type(self)(self.model, self.equations, self.search, data, begin)
 
     # -- estimate ---------------------------------------------------------------------------------
 
@@ -160,7 +169,7 @@ class ForecasterNumbers(Immutable):
         complete = np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
         if not layout.window:
             complete &= np.isfinite(rows).all(axis=1)
-        complete &= np.arange(len(rows)) >= data.first
+        complete &= np.arange(len(rows)) >= max(data.first, self.begin)
         columns = {}
         for equation in self._own:
             standard = standard_rows(equation.scaling, rows[complete])
@@ -303,7 +312,7 @@ class ForecasterNumbers(Immutable):
         equations = tuple(
             one.classical(coefs) for one, coefs in zip(self.equations, table.T, strict=True)
         )
-        return type(self)(self.model, equations, self.search, self.data)
+        return type(self)(self.model, equations, self.search, self.data, self.begin)
 
     @cached_property
     def _simulator(self) -> Simulator:

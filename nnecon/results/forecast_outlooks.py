@@ -8,15 +8,19 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.series import Series
-from nnecon.exceptions import SpecificationError
+from nnecon.data.time_axis import label_text
+from nnecon.exceptions import ForecastError, SpecificationError
 from nnecon.inference.dynamics import forecast_moments
 from nnecon.inference.simulation import simulate
 from nnecon.report import plots
+from nnecon.results.block_errors import BLOCKS, Fitted, block_errors
 from nnecon.results.forecast_numbers import ForecasterNumbers
 from nnecon.results.future import Future, continued, future_of
 from nnecon.results.histories import chosen_histories
 from nnecon.results.outlook import Forecast, check_steps
 from nnecon.results.simulator import PATHS, SHOCKS
+
+INTERVALS = ("simulation", "conformal")
 
 
 class ForecasterOutlooks(ForecasterNumbers):
@@ -51,9 +55,11 @@ class ForecasterOutlooks(ForecasterNumbers):
         exog: Any = None,
         conditions: Any = None,
         *,
+        interval: str = "simulation",
         repetitions: int = PATHS,
         shocks: str = "bootstrap",
         parameters: bool | None = None,
+        blocks: int = BLOCKS,
         rng: int | np.random.Generator = 0,
     ) -> Forecast:
         """Forecasts with standard errors and intervals.
@@ -65,6 +71,10 @@ class ForecasterOutlooks(ForecasterNumbers):
         ----------
         steps, exog, conditions
             As in :meth:`forecast`.
+        interval : {"simulation", "conformal"}
+            Intervals from simulated futures (in closed form where the system is linear), or from
+            the errors at each horizon of estimates that had not seen what they forecast. The
+            latter do not believe the model, and need errors that are stationary.
         repetitions : int
             Futures that are simulated.
         shocks : {"bootstrap", "normal"}
@@ -72,9 +82,24 @@ class ForecasterOutlooks(ForecasterNumbers):
         parameters : bool, optional
             Whether intervals hold the uncertainty of the parameters, and that of the random
             starts; by default with networks, and not where the system is linear, as in statsmodels.
+        blocks : int
+            Parts of the sample that conformal intervals leave out, one estimation each.
         rng : int or numpy.random.Generator
             Seed.
         """
+        if interval not in INTERVALS:
+            raise SpecificationError(f"interval={interval!r}: choose one of {INTERVALS}.")
+        if interval == "conformal":
+            if conditions is not None or parameters is not None:
+                given = "parameters" if conditions is None else "conditions"
+                raise SpecificationError(
+                    f"{given}= belongs to interval='simulation': conformal intervals are errors "
+                    "of the past, which were made without conditions and hold all uncertainty."
+                )
+            middle = self.get_forecast(
+                steps, exog, repetitions=repetitions, shocks=shocks, parameters=False, rng=rng
+            )
+            return self._conformal(middle, exog, check_steps(blocks, "blocks"), rng)
         future = self._future(check_steps(steps), exog, conditions)
         m, late, index = len(self.targets), future.late, future.index
         if self.is_linear and not parameters:
@@ -95,6 +120,31 @@ class ForecasterOutlooks(ForecasterNumbers):
         return Forecast(
             tuple(self.targets), index, made.mean[late:, :m], np.sqrt(total),
             made.paths[:, late:, :m], sources, f"{count} simulated paths, {shocks} shocks",
+        )  # fmt: skip
+
+    def _conformal(self, made: Forecast, exog: Any, blocks: int, rng: Any) -> Forecast:
+        """The same forecasts with the errors of blocks that were left out around them."""
+        future, m = self._future(len(made.index), exog, None), len(self.targets)
+        simulator, series = self._simulator, self.model.series
+        fitted = Fitted(
+            self.model.layout, self.equations, self.model.sample.positions, series.endog,
+            self.model.known_values(series.exog, np.arange(len(series.endog))),
+            simulator.residuals, self._covariance, self.model._solver("auto"),
+        )  # fmt: skip
+        pattern = np.isfinite(future.imposed)
+        found = block_errors(fitted, pattern, blocks, np.random.default_rng(rng))
+        errors = found[:, future.late :, :m]
+        errors = errors[np.isfinite(errors).all(axis=(1, 2))]
+        if not len(errors):
+            raise ForecastError(
+                f"no period of the sample has outcomes {len(made.index)} periods ahead; take fewer "
+                "steps, or interval='simulation'."
+            )
+        variance = (errors**2).mean(axis=0)
+        told = f"conformal, {len(errors)} errors of {min(blocks, len(errors))} blocks left out"
+        return replace(
+            made, se=np.sqrt(variance), paths=made.mean + errors, method=told, conformal=True,
+            variances={"errors of the past": variance}, df=np.inf,
         )  # fmt: skip
 
     def simulate(
@@ -132,7 +182,7 @@ class ForecasterOutlooks(ForecasterNumbers):
         steps, count = check_steps(nsimulations), check_steps(repetitions, "repetitions")
         start = self
         if not (isinstance(anchor, str) and anchor == "end"):
-            start = type(self)(self.model, self.equations, self.search, self._until(anchor))
+            start = self.on(self._until(anchor))
         future = start._future(steps, exog, None)
         simulator, random = self._simulator, np.random.default_rng(rng)
         length = len(future.imposed)
@@ -162,6 +212,7 @@ class ForecasterOutlooks(ForecasterNumbers):
         conditions: Any = None,
         *,
         levels: Sequence[float] = (0.5, 0.7, 0.9),
+        interval: str = "simulation",
         history: int | None = None,
         labels: Mapping[str, str] | None = None,
         rng: int | np.random.Generator = 0,
@@ -171,7 +222,7 @@ class ForecasterOutlooks(ForecasterNumbers):
 
         Parameters
         ----------
-        steps, exog, conditions, rng
+        steps, exog, conditions, interval, rng
             As in :meth:`get_forecast`.
         levels : sequence of float
             Levels of the intervals, at most three.
@@ -188,7 +239,7 @@ class ForecasterOutlooks(ForecasterNumbers):
         """
         if not 1 <= len(levels) <= 3:
             raise SpecificationError(f"levels={levels!r}: give one, two or three levels.")
-        made = self.get_forecast(steps, exog, conditions, rng=rng)
+        made = self.get_forecast(steps, exog, conditions, interval=interval, rng=rng)
         bands = {level: made.limits(1.0 - level) for level in levels}
         shown = check_steps(5 * steps if history is None else history, "history")
         m = len(self.targets)
@@ -223,7 +274,32 @@ class ForecasterOutlooks(ForecasterNumbers):
         series = self.model.series_in(data)
         # refuses another kind of index or another frequency
         self.model.series.axis.ordinals(series.index)
-        return type(self)(self.model, self.equations, self.search, series)
+        return self.on(series)
+
+    def extend(self, data: Any) -> Self:
+        """The same parameters on new periods alone, which follow on the data.
+
+        As statsmodels' ``extend``: fitted values and residuals are those of the new periods, which
+        know the data before them, and forecasts go on from their end. :meth:`append` keeps the old
+        periods too; :meth:`apply` forgets them.
+
+        Parameters
+        ----------
+        data : DataFrame
+            The periods that follow on, with the columns of the estimation.
+
+        Returns
+        -------
+        ForecasterResults
+        """
+        frame = continued(self.data, data)
+        if len(frame) == len(self.data.frame):
+            raise ForecastError(
+                "extend: there is no period after the data, which end at "
+                f"{label_text(self.data.index[-1])}; append() takes revisions of old ones."
+            )
+        series = self.model.series_in(frame)
+        return self.on(series, len(self.data.index))
 
     def append(self, data: Any, refit: bool = False, **options: Any) -> Self:
         """Results with new periods behind the data, with the same parameters or new ones.

@@ -1,14 +1,18 @@
 """Results of a forecaster: their summary."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nnecon.data.storage import pack_frame
 from nnecon.inference.accuracy import clark_west
 from nnecon.report import tables
 from nnecon.report.formats import format_number
+from nnecon.results.archive import under_prefix, write_archive
 from nnecon.results.comparison import Comparison
+from nnecon.results.forecast_archive import equations_state
 from nnecon.results.forecast_responses import ForecasterResponses
 
 LABELS = {
@@ -22,6 +26,22 @@ LABELS = {
 
 class ForecasterResults(ForecasterResponses):
     """Estimates and forecasts of a forecaster such as :class:`~nnecon.LSTMForecaster`."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the results to a file that :func:`nnecon.load` reads.
+
+        The file is a zip of JSON and NumPy arrays: reading it runs no code. It holds the data of
+        the estimation, and those that forecasts go on from where they are others.
+        """
+        model, arrays = self.model.state()
+        meta, held = equations_state(self.equations)
+        meta |= {"model": model, "search": self.search}
+        arrays = under_prefix("model", arrays) | under_prefix("estimate", held)
+        if self.data is not self.model.series:
+            meta["data"], frame = pack_frame(self.data.frame, "frame")
+            meta["begin"] = self.begin
+            arrays |= under_prefix("data", frame)
+        write_archive(path, meta, arrays)
 
     def _header(self) -> list[tuple[str, str]]:
         model = self.model

@@ -10,6 +10,7 @@ from scipy import stats
 
 from nnecon.data.syntax import suggestion
 from nnecon.exceptions import ForecastError, SpecificationError
+from nnecon.inference.intervals.conformal import ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,7 @@ class Forecast:
         Forecasts and their standard errors, in units of the targets.
     paths : ndarray of shape (r, h, m) or None
         Simulated futures, whose quantiles are the intervals; None where these are in closed form.
+        With conformal intervals, the forecast with each error of the past added.
     variances : mapping of str to ndarray of shape (h, m)
         Where the variance comes from: ``shocks``, ``parameters``, ``starts``.
     method : str
@@ -35,6 +37,8 @@ class Forecast:
     df : float or ndarray of shape (h, m)
         Degrees of freedom of the t distribution of intervals in closed form; infinite for the
         normal one.
+    conformal : bool
+        Whether intervals end at order statistics of ``paths`` by the rule of conformal inference.
     """
 
     targets: tuple[str, ...]
@@ -45,6 +49,7 @@ class Forecast:
     variances: Mapping[str, np.ndarray]
     method: str
     df: float | np.ndarray = np.inf
+    conformal: bool = False
 
     @property
     def predicted_mean(self) -> pd.DataFrame:
@@ -75,8 +80,22 @@ class Forecast:
         if self.paths is None:
             width = stats.t(self.df).ppf(1.0 - alpha / 2.0) * self.se
             return self.mean - width, self.mean + width
+        if self.conformal:
+            return self._order_statistics(alpha / 2.0)
         low, high = np.quantile(self.paths, [alpha / 2.0, 1.0 - alpha / 2.0], axis=0)
         return low, high
+
+    def _order_statistics(self, share: float) -> tuple[np.ndarray, np.ndarray]:
+        assert self.paths is not None
+        ordered, count = np.sort(self.paths, axis=0), len(self.paths)
+        low, high = ranks(count, share)
+        if low < 1:
+            raise ForecastError(
+                f"{count} errors of the past say nothing about intervals with alpha="
+                f"{2.0 * share:g}; take alpha of at least {2.0 / (count + 1.0):.2g}, or "
+                "interval='simulation'."
+            )
+        return ordered[low - 1], ordered[high - 1]
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Intervals with level ``1 - alpha``: columns ``lower y`` and ``upper y`` a target."""

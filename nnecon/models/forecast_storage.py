@@ -1,0 +1,35 @@
+"""Read saved results of forecasters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nnecon.data.storage import unpack_frame
+from nnecon.exceptions import SpecificationError
+from nnecon.models.forecasters import AttentionForecaster, ConvForecaster, LSTMForecaster, NeuralAR
+from nnecon.results.archive import under
+
+FORECASTERS = {
+    model.__name__: model
+    for model in (LSTMForecaster, AttentionForecaster, ConvForecaster, NeuralAR)
+}
+
+
+def load_forecaster(
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], functions: Mapping[str, Any] | None
+) -> Any:
+    """Results of a forecaster from what its ``save`` wrote."""
+    described = meta["model"]
+    if functions:
+        raise SpecificationError(
+            "formulas of forecasters call no functions of yours; leave functions= out."
+        )
+    family = FORECASTERS[described["class"]]
+    frame = unpack_frame(described["frame"], dict(under(arrays, "model")), "frame")
+    model = family.from_state(described, frame)
+    results = model.restore(meta, under(arrays, "estimate"))
+    if "data" in meta:
+        frame = unpack_frame(meta["data"], dict(under(arrays, "data")), "frame")
+        return results.on(model.series_in(frame), meta["begin"])
+    return results
