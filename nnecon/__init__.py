@@ -14,6 +14,7 @@ from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
+from nnecon.models.factor_forecaster import FactorForecaster
 from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.forecasters import (
     AttentionForecaster,
@@ -39,6 +40,7 @@ __all__ = [
     "BlockedFolds",
     "ConvForecaster",
     "ExpandingFolds",
+    "FactorForecaster",
     "LSTMForecaster",
     "NeuralAR",
     "NeuralRegression",

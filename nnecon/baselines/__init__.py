@@ -6,6 +6,7 @@ forecasts. The same object can be fitted at every origin of a backtest.
 =======================  =======================================================================
 :func:`var`              vector autoregression
 :func:`ar`               autoregression, target by target
+:func:`factor_var`       vector autoregression of targets and principal components
 :func:`arima`            ARIMA with seasonal part, target by target
 :func:`ets`              exponential smoothing in its state-space form, target by target
 :func:`random_walk`      last value, with or without drift
@@ -21,6 +22,7 @@ from nnecon.baselines.autoregressions import ar, var
 from nnecon.baselines.components import pca
 from nnecon.baselines.direct import ols
 from nnecon.baselines.face import Baseline, FittedBaseline
+from nnecon.baselines.factor_autoregressions import factor_var
 from nnecon.baselines.linear import linear, linear_predictions
 from nnecon.baselines.naive import mean, random_walk, seasonal_naive
 from nnecon.baselines.univariate import arima, ets
@@ -31,6 +33,7 @@ __all__ = [
     "ar",
     "arima",
     "ets",
+    "factor_var",
     "linear",
     "linear_predictions",
     "mean",

@@ -311,3 +311,18 @@ def check_known(
             f"{names[j]!r} has {int(known[:, j].sum())} known values, too few for {k} factors"
             f"{what}; leave it out."
         )
+
+
+def well_known(frame: pd.DataFrame, share: float) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Columns that vary and are known in at least this share of the rows, and names of the others.
+
+    What is known at an early date of a backtest has series that had not begun.
+    """
+    enough = (frame.notna().mean() >= share) & (frame.max() > frame.min())
+    left_out = tuple(str(name) for name in frame.columns[~enough])
+    if int(enough.sum()) < 2:
+        raise DataError(
+            f"{int(enough.sum())} of {frame.shape[1]} series are known in {share:.0%} of the "
+            f"{len(frame)} rows; lower min_known or give more data."
+        )
+    return frame.loc[:, enough], left_out

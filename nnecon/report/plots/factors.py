@@ -140,11 +140,11 @@ def plot_factors(
     dates = time_axis(factors.index)
     for number, (ax, name) in enumerate(zip(axes, factors, strict=True)):
         ax.axhline(0, color=GREY, linewidth=0.6)
-        lines = [(factors[name], NETWORK, "-", 1.3, "factor")]
+        lines: list[Any] = [(factors[name], NETWORK, "-", 1.3, "factor")]
         if baseline is not None:
             lines = [
-                (baseline[name], BASELINE, "--", 1.0, baseline_name),
-                (factors[name], NETWORK, "-", 1.2, "autoencoder"),
+                (factors[name], NETWORK, "-", 1.4, "autoencoder"),
+                (baseline[name], BASELINE, (0, (3, 1.5)), 0.8, baseline_name),
             ]
         if dates is not None:
             _shade(ax, factors.index, dates, recessions or ())
@@ -158,6 +158,7 @@ def plot_factors(
         if dates is not None:
             format_dates(ax)
         ax.margins(x=0.01)
+    fig.align_ylabels(axes)
     legend(fig, axes[0], below=True)
     return fig
 
