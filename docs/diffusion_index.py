@@ -4,9 +4,9 @@
 
 One month ahead the target is the stationary series of FRED-MD (for the price index monthly
 inflation), twelve months ahead its mean over the next twelve months. All models see four lags of
-the monthly series; factor models are estimated anew every January, factors extracted and
-regressions estimated every month. Prints ratios of root mean squared errors to the autoregression's and tests of
-the autoencoder against principal components.
+the monthly series; factor models are estimated anew every twelve months, factors extracted and
+regressions estimated every month. Prints ratios of root mean squared errors to the
+autoregression's, and tests of the autoencoder against principal components.
 """
 
 import sys
@@ -68,7 +68,7 @@ def main(path: str, out: str) -> None:
             losses["autoencoder"].to_numpy(), losses["PCA"].to_numpy(), steps - 1, horizon=steps,
             kernel="bartlett",
         )  # fmt: skip
-        print(name, round(test.statistic, 2), round(test.pvalue, 3), len(losses))
+        print(name, test.statistic, test.pvalue, len(losses))
 
 
 if __name__ == "__main__":
