@@ -5,7 +5,7 @@ threads or an executor (:mod:`nnecon.estimation.execution`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,18 @@ def choose_solver(
         known = ", ".join(repr(name) for name in ["auto", *SOLVERS, "adam", "sgd"])
         raise SpecificationError(f"method={method!r} is not known; choose one of {known}.")
     return SOLVERS[method]
+
+
+def polisher(objective: Objective, solver: Solver) -> Solver:
+    """Solver that takes a path's solutions to rounding error.
+
+    L-BFGS needs thousands of steps for the last digits. Where second-order steps are affordable, a
+    few of them do the same.
+    """
+    second_order = solver_of(objective)
+    if solver is not SOLVERS["lbfgs"] or second_order is not SOLVERS["lm"]:
+        return solver
+    return replace(second_order, name=f"{solver.name}, polished by {second_order.name}")
 
 
 def solver_of(objective: Objective, method: str = "auto") -> Solver:

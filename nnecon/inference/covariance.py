@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import block_diag
 
+from nnecon.estimation.execution import one_blas_thread
 from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective
@@ -176,6 +177,7 @@ def _norms(objective: Objective, params: np.ndarray, strength: float) -> np.ndar
     return np.sqrt(strength * values[bent])[:, None] * vectors[:, bent].T
 
 
+@one_blas_thread()
 def bread(moments: Moments) -> Bread:
     """Invert the penalised Gauss-Newton matrix and count effective degrees of freedom.
 
@@ -251,6 +253,7 @@ def covariance(
     return joint_covariance([Part(moments, middle, bending)], kind, options, use_t)
 
 
+@one_blas_thread()
 def joint_covariance(
     parts: Sequence[Part],
     kind: str,
@@ -364,6 +367,7 @@ def _meat(
     return by_scores[kind](_scores(rotated), options, df_resid)
 
 
+@one_blas_thread()
 def bending_of(
     objective: Objective, params: np.ndarray, weights: np.ndarray, target_scale: float
 ) -> np.ndarray:
@@ -394,6 +398,7 @@ def _exact(part: Part) -> np.ndarray:
     return same if values[0] <= DEFINITE else (vectors / values) @ vectors.T
 
 
+@one_blas_thread()
 def influence(parts: Sequence[Part]) -> np.ndarray:
     """How much each observation moves the parameters, to first order, shape (n, k).
 

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from nnecon.estimation.execution import one_blas_thread
 from nnecon.inference.covariance import Bread, Covariance, Moments, bread, covariance
 from nnecon.inference.effects import values_and_gradients
 from nnecon.nets import Dense, Enriched
@@ -87,6 +88,7 @@ class OneStep:
         """
         return self.moments.jacobian @ (self.bread.root @ (self.bread.root.T @ gradient))
 
+    @one_blas_thread()
     def covariance(
         self, kind: str, options: Mapping[str, Any] | None = None, use_t: bool | None = None
     ) -> Covariance:
@@ -147,6 +149,7 @@ class OneStep:
         return residual
 
 
+@one_blas_thread()
 def one_step(
     network: Dense,
     members: np.ndarray,

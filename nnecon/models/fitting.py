@@ -12,7 +12,7 @@ from nnecon.data.sample import Sample
 from nnecon.data.scaling import Scaling
 from nnecon.estimation import path as paths
 from nnecon.estimation.ensemble import find_members, join
-from nnecon.estimation.estimate import Solver, certify
+from nnecon.estimation.estimate import Solver, certify, polisher
 from nnecon.estimation.evidence import evidence
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted_many
@@ -89,9 +89,10 @@ def trace(job: Job, alpha: float | str, alphas: int | np.ndarray) -> Traced:
         solutions, jumps = [*solutions, *own], np.zeros(len(grid) + 1, dtype=bool)
     elif len(grid):
         best = _follow(job, weights, classical, grid, live)
-        own = polish(job.objective, job.weights, best, job.solver, job.execution)
+        last = polisher(job.objective, job.solver)
+        own = polish(job.objective, job.weights, best, last, job.execution)
         solutions, jumps = connect(
-            job.objective, job.weights, [*solutions, *own], job.solver, job.execution
+            job.objective, job.weights, [*solutions, *own], last, job.execution
         )
     if len(grid):
         fold_params = np.concatenate([fold_params, best.params[1:]], axis=1)

@@ -183,7 +183,10 @@ def test_solvers_agree_on_the_estimate(curved_frame):
     lm = model.fit(alpha=0.02, method="lm")
     lbfgs = model.fit(alpha=0.02, method="lbfgs")
     assert lm.converged and lbfgs.converged
-    assert (lm.solution.method, lbfgs.solution.method) == ("Levenberg-Marquardt", "L-BFGS")
+    assert lm.solution.method == "Levenberg-Marquardt"
+    assert lbfgs.solution.method == "L-BFGS, polished by Levenberg-Marquardt"
+    # L-BFGS alone leaves a relative gradient of 1e-7 to 1e-3 along such a path
+    assert lbfgs.path.certificate.max() < 1e-9
     assert lbfgs.solution.objective == pytest.approx(lm.solution.objective, rel=1e-7)
     assert "L-BFGS" in lbfgs.summary().as_text()
 
