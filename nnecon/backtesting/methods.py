@@ -267,7 +267,7 @@ class ModelMethod(Method):
         """Penalty, of each target where they differ."""
         alpha = _penalties(fitted)
         if isinstance(alpha, Mapping):
-            return "alpha " + ", ".join(f"{name}: {value:.4g}" for name, value in alpha.items())
+            return "alpha " + ", ".join(f"{name}: {_written(v)}" for name, v in alpha.items())
         return f"alpha {alpha:.4g}" if isinstance(alpha, Real) else ""
 
 
@@ -318,9 +318,15 @@ class ObjectMethod(Method):
         return Forecasts(found[short:], lower[short:], upper[short:])
 
 
+def _written(penalty: Any) -> str:
+    """A penalty, or those of the horizons of direct forecasts."""
+    each = penalty if isinstance(penalty, list) else [penalty]
+    return "/".join(f"{value:.4g}" for value in each)
+
+
 def _penalties(fitted: Any) -> Any:
-    """Penalty of a fit as ``fit`` takes it: a number, or numbers by target."""
-    alpha = fitted.alpha
+    """Penalty of a fit as ``fit`` takes it: a number, or numbers by target (and horizon)."""
+    alpha = getattr(fitted, "alphas_chosen", None) or fitted.alpha
     return alpha.to_dict() if isinstance(alpha, pd.Series) else alpha
 
 

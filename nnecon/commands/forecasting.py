@@ -20,6 +20,7 @@ from nnecon.report.html import Chapter
 from nnecon.report.plots import save_pdf
 from nnecon.results.backtest import Backtest
 from nnecon.results.forecast_chapters import forecast_chapters
+from nnecon.results.forecasting import ForecasterResults
 
 MACRO_TARGETS = ("growth", "infl", "tbilrate")
 
@@ -242,6 +243,7 @@ def report_chapters(
         f"every {REPORT['reselect']}th. For all that the data hold run `nnecon backtest` with "
         "earlier dates (`--initial`)."
     )
+    assert isinstance(results, ForecasterResults)
     return forecast_chapters(results, found, results.girf(targets[-1]), labels, settings)
 
 

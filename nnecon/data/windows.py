@@ -124,7 +124,7 @@ class Windows:
     rows : ndarray of shape (n, r)
         Linear regressors and network inputs; NaN where the network's window has no value.
     target : ndarray of shape (n, m)
-        All series at the row's period.
+        The series that are explained, at the row's period or ``lead`` periods later.
     positions : ndarray of int of shape (n,)
         Periods of the rows, counted from the first of the data.
     """
@@ -204,7 +204,15 @@ def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return found
 
 
-def windows(layout: Layout, endog: np.ndarray, known: np.ndarray, first: int = 0) -> Windows:
+def windows(
+    layout: Layout,
+    endog: np.ndarray,
+    known: np.ndarray,
+    first: int = 0,
+    *,
+    lead: int = 0,
+    targets: int | None = None,
+) -> Windows:
     """Rows of all periods whose targets and linear regressors are there.
 
     Parameters
@@ -217,10 +225,15 @@ def windows(layout: Layout, endog: np.ndarray, known: np.ndarray, first: int = 0
         Known regressors.
     first : int
         First period that may be a row; earlier ones give lags only.
+    lead : int
+        Periods from the row to the one that is explained, for direct forecasts: known regressors
+        are those of the period explained.
+    targets : int, optional
+        Series that are explained, the first ones; all by default.
     """
-    positions = np.arange(first, len(endog))
-    rows = raw_rows(layout, endog, known, positions)
-    target = endog[positions]
+    positions = np.arange(first, max(len(endog) - lead, first))
+    rows = raw_rows(layout, endog, known[lead:], positions)
+    target = endog[positions + lead, :targets]
     whole = np.isfinite(target).all(axis=1) & np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
     if not layout.window and layout.network_lags:
         whole &= np.isfinite(rows).all(axis=1)

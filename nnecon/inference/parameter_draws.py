@@ -95,6 +95,48 @@ def draw_parameters(
     return Draws(np.moveaxis(np.stack(linear, axis=1), 2, 0), together)
 
 
+def draw_values(
+    equations: Sequence[Estimated],
+    row: np.ndarray,
+    count: int,
+    block: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Changes of the values at one row, by draws of the parameters.
+
+    Parameters
+    ----------
+    equations : sequence of Estimated
+        m equations on the same rows.
+    row : ndarray of shape (r,)
+        Standardised.
+    count : int
+        Draws.
+    block : int
+        Neighbouring rows that share a sign, since their errors overlap (Shao, 2010).
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (count, m)
+        In standard deviations of the targets.
+    """
+    n = len(equations[0].residual)
+    signs = np.repeat(rng.choice([-1.0, 1.0], size=(-(-n // block), count)), block, axis=0)[:n]
+    changes = []
+    for one in equations:
+        errors, p = one.residual[:, None] * signs, one.free.shape[1]
+        if not one.live:
+            changes.append(row[:p] @ np.linalg.lstsq(one.free, errors, rcond=None)[0])
+            continue
+        moved = []
+        for params in one.params:
+            _, gradient = values_and_gradients(one.objective.network, params, row[None])
+            moved.append(gradient[0] @ _step(one, params, errors))
+        changes.append(np.mean(moved, axis=0))
+    return np.column_stack(changes)
+
+
 def _step(one: Estimated, params: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """The step, shape (k, b)."""
     if not params[one.objective.network.neural].any():

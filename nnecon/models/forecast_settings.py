@@ -104,3 +104,44 @@ def read_common(linear_part: bool, linear_lags: Any, max_lags: int | None) -> di
 def seasonal_period(frequency: str) -> int | None:
     """Periods a year of a frequency with seasons."""
     return {"Q": SEASONS["quarter"], "M": SEASONS["month"]}.get(frequency)
+
+
+STRATEGIES = ("recursive", "direct")
+
+
+def read_strategy(strategy: Any, horizon: Any) -> dict[str, Any]:
+    """How forecasts go on beyond one period, and how far direct ones go."""
+    if strategy not in STRATEGIES:
+        raise SpecificationError(f"strategy={strategy!r}: choose one of {STRATEGIES}.")
+    if strategy == "recursive":
+        if horizon is not None:
+            raise SpecificationError(
+                "horizon= belongs to strategy='direct', which has an equation for each horizon; "
+                "recursive forecasts go as far as forecast(steps) asks."
+            )
+        return {"strategy": strategy, "horizon": None}
+    if horizon is None:
+        raise SpecificationError(
+            "strategy='direct' has an equation for each horizon: say how many with horizon=, for "
+            "example horizon=8."
+        )
+    return {"strategy": strategy, "horizon": read_count("horizon", horizon)}
+
+
+def penalties_ahead(alpha: Any, targets: list[str], horizon: int) -> list[Any]:
+    """Penalties of each horizon: the same for all, or a list by horizon where one is given."""
+    if not isinstance(alpha, Mapping):
+        return [alpha] * horizon
+    for name, value in alpha.items():
+        if isinstance(value, list | tuple) and len(value) != horizon:
+            raise SpecificationError(
+                f"alpha has {len(value)} penalties for {name!r}; give one, or one for each of the "
+                f"{horizon} horizons."
+            )
+    return [
+        {
+            name: value[ahead] if isinstance(value, list | tuple) else value
+            for name, value in alpha.items()
+        }
+        for ahead in range(horizon)
+    ]

@@ -9,6 +9,7 @@ from nnecon.data.storage import unpack_frame
 from nnecon.exceptions import SpecificationError
 from nnecon.models.forecasters import AttentionForecaster, ConvForecaster, LSTMForecaster, NeuralAR
 from nnecon.results.archive import under
+from nnecon.results.direct import DirectResults
 
 FORECASTERS = {
     model.__name__: model
@@ -28,7 +29,14 @@ def load_forecaster(
     family = FORECASTERS[described["class"]]
     frame = unpack_frame(described["frame"], dict(under(arrays, "model")), "frame")
     model = family.from_state(described, frame)
-    results = model.restore(meta, under(arrays, "estimate"))
+    if "parts" in meta:
+        parts = [
+            model.at(ahead).restore(part, under(arrays, f"estimate{ahead - 1}"))
+            for ahead, part in enumerate(meta["parts"], 1)
+        ]
+        results: Any = DirectResults(model, tuple(parts))
+    else:
+        results = model.restore(meta, under(arrays, "estimate"))
     if "data" in meta:
         frame = unpack_frame(meta["data"], dict(under(arrays, "data")), "frame")
         return results.on(model.series_in(frame), meta["begin"])

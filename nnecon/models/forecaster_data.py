@@ -25,9 +25,15 @@ from nnecon.data.windows import (
     windows,
 )
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.models.forecast_settings import linear_lags
+from nnecon.models.forecast_settings import linear_lags, read_strategy
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
+
+COMMON = ("strategy", "horizon")
+"""Arguments that all forecasters take."""
+
+BY_HORIZON = ("sample", "prepared")
+"""What differs between the horizons of a direct forecaster."""
 
 FIT_ARGUMENTS = frozenset(
     {"alpha", "alphas", "cv", "n_starts", "method", "start", "rng", "progress", "executor"}
@@ -53,6 +59,9 @@ class ForecasterData(Immutable):
     max_lags: int | None
     lags: tuple[int, ...]
     lag_rule: str
+    strategy: str
+    horizon: int | None
+    lead: int | None
     _given: Mapping[str, Any]
     _specify: Any
 
@@ -94,7 +103,9 @@ class ForecasterData(Immutable):
         specification: Mapping[str, Any],
     ) -> None:
         self.__dict__.update(series=series, formula=formula)
-        known = [*signature(self._specify).parameters]
+        own: dict[str, Any] = {}
+        common: dict[str, Any] = dict.fromkeys(COMMON)
+        known = [*signature(self._specify).parameters, *COMMON]
         for name in specification:
             if name not in known:
                 belongs = "; it belongs to fit()" if name in FIT_ARGUMENTS else ""
@@ -103,12 +114,17 @@ class ForecasterData(Immutable):
                 raise SpecificationError(
                     f"{type(self).__name__} has no argument {name!r}{belongs}{hint}"
                 )
-        self.__dict__.update(self._specify(**specification), _given=dict(specification))
+            (common if name in COMMON else own)[name] = specification[name]
+        strategy = common["strategy"] or "recursive"
+        self.__dict__.update(read_strategy(strategy, common["horizon"]), lead=None)
+        self.__dict__.update(self._specify(**own), _given=dict(specification))
         lags, told = linear_lags(
             self.linear_lags, self.max_lags, series, self._known, self.frequency
         )
         self.__dict__.update(lags=lags, lag_rule=told)
         self._check_sample()
+        if self.horizon is not None:
+            self.at(self.horizon)._check_sample()
 
     # -- what a family says -----------------------------------------------------------------------
 
@@ -164,15 +180,39 @@ class ForecasterData(Immutable):
         """The network of each equation."""
         return self._network(self.layout)
 
+    @property
+    def direct(self) -> bool:
+        """Whether there is an equation for each horizon."""
+        return self.horizon is not None
+
+    def at(self, horizon: int) -> Self:
+        """The equations of one horizon of a direct forecaster."""
+        model = object.__new__(type(self))
+        kept = {name: value for name, value in self.__dict__.items() if name not in BY_HORIZON}
+        model.__dict__.update(kept, lead=horizon - 1)
+        return model
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """Series with an equation: direct forecasts need none of predictors."""
+        return self.series.terms.targets if self.direct else self.series.names
+
     @cached_property
     def sample(self) -> Windows:
         """Rows of the estimation."""
-        return windows(self.layout, self.series.endog, self._known, self.series.first)
+        return windows(
+            self.layout,
+            self.series.endog,
+            self._known,
+            self.series.first,
+            lead=self.lead or 0,
+            targets=len(self.explained),
+        )
 
     @property
     def index(self) -> pd.Index:
-        """Periods of the rows of the estimation."""
-        return self.series.index[self.sample.positions]
+        """Periods that are explained in the estimation."""
+        return self.series.index[self.sample.positions + (self.lead or 0)]
 
     @cached_property
     def frequency(self) -> str:
@@ -267,7 +307,7 @@ class ForecasterData(Immutable):
                 f"the linear regressors {names} are linear combinations of each other in the "
                 f"{n} rows of the sample; leave out a series or lower linear_lags"
             )
-        for name, column in zip(self.series.names, sample.target.T, strict=True):
+        for name, column in zip(self.explained, sample.target.T, strict=True):
             if np.ptp(column) == 0.0:
                 raise DataError(
                     f"{name!r} does not vary in the sample: there is nothing to explain"

@@ -59,6 +59,10 @@ class LSTMForecaster(Forecaster):
         Lags of the autoregression, or the criterion that chooses how many.
     max_lags : int, optional
         Most lags that a criterion may choose; 8 for quarters, otherwise 12.
+    strategy : {"recursive", "direct"}
+        How forecasts go on: the system is iterated, or each horizon has equations of its own.
+    horizon : int, optional
+        Periods ahead of direct forecasts.
 
     Raises
     ------
@@ -150,7 +154,7 @@ class AttentionForecaster(Forecaster):
         Units of all heads together.
     heads : int
         Heads, a divisor of ``units``.
-    window, linear_part, linear_lags, max_lags
+    window, linear_part, linear_lags, max_lags, strategy, horizon
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -223,7 +227,7 @@ class ConvForecaster(Forecaster):
     pooling : {"mean", "max", "l2", "distance", "last"}
         How the window becomes one number a channel: the last value, which knows when things
         happened, or a mean, maximum or norm over the window, which do not.
-    window, linear_part, linear_lags, max_lags
+    window, linear_part, linear_lags, max_lags, strategy, horizon
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -313,7 +317,7 @@ class NeuralAR(Forecaster):
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
-    linear_part, linear_lags, max_lags
+    linear_part, linear_lags, max_lags, strategy, horizon
         As in :class:`LSTMForecaster`.
 
     Notes

@@ -15,13 +15,15 @@ from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
+from nnecon.estimation.splitters import ExpandingFolds
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
-from nnecon.models.forecast_settings import penalties, read_count
+from nnecon.models.forecast_settings import penalties, penalties_ahead, read_count
 from nnecon.models.forecaster_data import ForecasterData
 from nnecon.models.settings import read_alphas
 from nnecon.nets import Dense
+from nnecon.results.direct import DirectResults
 from nnecon.results.equations import Equation
 from nnecon.results.forecast_archive import equations_from_state
 from nnecon.results.forecasting import ForecasterResults
@@ -48,7 +50,7 @@ class Forecaster(ForecasterData):
         progress: bool | None = None,
         executor: Executor | None = None,
         checkpoint: str | Path | None = None,
-    ) -> ForecasterResults:
+    ) -> ForecasterResults | DirectResults:
         """Estimate, equation by equation.
 
         Parameters
@@ -57,7 +59,7 @@ class Forecaster(ForecasterData):
             Penalty of each equation's network, or how to choose it: the least error in expanding
             windows, or the largest penalty within one standard error of it, and the autoregression
             where the network does not lead by one standard error and in 70% of the windows.
-            ``inf`` is the autoregression.
+            ``inf`` is the autoregression. With direct forecasts, a dict may hold lists by horizon.
         alphas : int or sequence of float
             Penalties that are tried, or about how many: the grid begins where the network first
             beats the autoregression and goes on as long as errors fall.
@@ -82,7 +84,14 @@ class Forecaster(ForecasterData):
         Returns
         -------
         ForecasterResults
+            With direct forecasts :class:`~nnecon.results.direct.DirectResults`.
         """
+        if self.direct and self.lead is None:
+            given = {
+                "alphas": alphas, "cv": cv, "n_starts": n_starts, "method": method, "rng": rng,
+                "progress": progress, "executor": executor, "checkpoint": checkpoint,
+            }  # fmt: skip
+            return self._fit_horizons(alpha, start, given)
         rules, grid = penalties(alpha, self.endog_names, self.has_network), read_alphas(alphas)
         draws = read_count("n_starts", n_starts)
         seeds = generator(rng)
@@ -97,7 +106,7 @@ class Forecaster(ForecasterData):
             if self.network.sequential and executor is None:
                 # their steps are calls of milliseconds, which two threads share well
                 execution = replace(execution, threads=cores())
-            for name in self.series.names:
+            for name in self.explained:
                 rule = rules.get(name, np.inf)
                 chosen = folds if rule in ("cv", "1se") or cv is not None else None
                 chosen = chosen if name in rules else None
@@ -105,6 +114,22 @@ class Forecaster(ForecasterData):
                 equations.append(fit_equation(replace(task, execution=execution)))
         told = f"{draws} starts, rng={rng}" if isinstance(rng, Integral) else f"{draws} starts"
         return ForecasterResults(self, tuple(equations), told)
+
+    def _fit_horizons(self, alpha: Any, start: Any, options: Mapping[str, Any]) -> DirectResults:
+        """Each horizon of a direct forecaster by itself."""
+        assert self.horizon is not None
+        if start is not None and not isinstance(start, DirectResults):
+            raise SpecificationError(
+                "start: give the results of a fit of the same specification, strategy='direct'."
+            )
+        parts = []
+        rules = penalties_ahead(alpha, self.endog_names, self.horizon)
+        for ahead, rule in enumerate(rules):
+            before = None if start is None else start.at(min(ahead + 1, len(start.parts)))
+            found = self.at(ahead + 1).fit(rule, start=before, **options)
+            assert isinstance(found, ForecasterResults)
+            parts.append(found)
+        return DirectResults(self, tuple(parts))
 
     def _task(
         self,
@@ -116,7 +141,7 @@ class Forecaster(ForecasterData):
         warm: np.ndarray | None,
         solver: Solver,
     ) -> Task:
-        at = self.series.names.index(name)
+        at = self.explained.index(name)
         ready = self.prepared
         scaling, target = ready.scalings[at], ready.sample.target[:, at]
         network = self.network
@@ -167,6 +192,9 @@ class Forecaster(ForecasterData):
     ) -> Folds | None:
         if cv is None and not set(rules.values()) & {"cv", "1se"}:
             return None
+        if self.lead and (cv is None or isinstance(cv, Integral)):
+            # what is explained reaches so many periods into the test
+            cv = ExpandingFolds(5 if cv is None else int(cv), gap=self.lead)
         return make_folds(
             cv,
             self.sample.linear,

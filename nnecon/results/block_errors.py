@@ -20,6 +20,7 @@ import numpy as np
 from nnecon.data.windows import Layout
 from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, certify
+from nnecon.estimation.kernels import fitted
 from nnecon.estimation.mean_network import mean_network
 from nnecon.estimation.problem import Chain
 from nnecon.inference.dynamics import forecast_moments
@@ -72,13 +73,13 @@ class Fitted:
 
 
 def block_errors(
-    fitted: Fitted, pattern: np.ndarray, blocks: int, rng: np.random.Generator
+    estimate: Fitted, pattern: np.ndarray, blocks: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Errors of forecasts from all periods of the sample that have the outcomes.
 
     Parameters
     ----------
-    fitted : Fitted
+    estimate : Fitted
         The system.
     pattern : ndarray of bool of shape (h, m)
         Which values of the periods after an origin are known when forecasts are made: those of
@@ -95,25 +96,57 @@ def block_errors(
     """
     steps = len(pattern)
     # a row of the sample is the first period after an origin
-    firsts = fitted.positions[fitted.positions + steps <= len(fitted.endog)]
+    firsts = estimate.positions[estimate.positions + steps <= len(estimate.endog)]
     errors = []
     for part in np.array_split(firsts, min(blocks, max(len(firsts), 1))):
         if not len(part):
             continue
-        gone = (fitted.positions >= part[0]) & (fitted.positions < part[-1] + steps)
-        system = _without(fitted, ~gone)
-        futures = [_future(fitted, first, pattern) for first in part]
-        means = _linear_means(fitted, system, futures)
+        gone = (estimate.positions >= part[0]) & (estimate.positions < part[-1] + steps)
+        system = _without(estimate, ~gone)
+        futures = [_future(estimate, first, pattern) for first in part]
+        means = _linear_means(estimate, system, futures)
         if means is None:
-            means = _simulated_means(fitted, system, futures, rng)
-        actual = np.stack([fitted.endog[first : first + steps] for first in part])
+            means = _simulated_means(estimate, system, futures, rng)
+        actual = np.stack([estimate.endog[first : first + steps] for first in part])
         errors.append(actual - means)
     return np.concatenate(errors) if errors else np.zeros((0, *pattern.shape))
 
 
-def _without(fitted: Fitted, kept: np.ndarray) -> tuple[Equation, ...]:
+def direct_errors(
+    equations: Sequence[Equation], positions: np.ndarray, lead: int, blocks: int, solver: Solver
+) -> np.ndarray:
+    """Errors of direct forecasts, shape (n, m), in standard deviations of the targets.
+
+    With a block go the rows whose outcomes overlap with its own.
+
+    Parameters
+    ----------
+    equations : sequence of Equation
+        Those of one horizon.
+    positions : ndarray of int of shape (n,)
+        Periods of the rows.
+    lead : int
+        Periods from a row to its outcome.
+    blocks : int
+        Parts of the sample.
+    solver : Solver
+        The algorithm.
+    """
+    errors = np.empty((len(positions), len(equations)))
+    for part in np.array_split(np.arange(len(positions)), min(blocks, len(positions))):
+        first, last = positions[part[0]] - lead, positions[part[-1]] + lead
+        kept = ((positions < first) | (positions > last)).astype(float)
+        for at, one in enumerate(equations):
+            found = _refitted(one, kept, solver)
+            rows = one.objective.inputs[part]
+            values = [fitted(one.network, draw, rows) for draw in found.params]
+            errors[part, at] = one.objective.target[part] - np.mean(values, axis=0)
+    return errors
+
+
+def _without(estimate: Fitted, kept: np.ndarray) -> tuple[Equation, ...]:
     """The equations estimated on the rows that are kept (n,), from where they were."""
-    return tuple(_refitted(one, kept.astype(float), fitted.solver) for one in fitted.equations)
+    return tuple(_refitted(one, kept.astype(float), estimate.solver) for one in estimate.equations)
 
 
 def _refitted(equation: Equation, weights: np.ndarray, solver: Solver) -> Equation:
@@ -130,42 +163,42 @@ def _refitted(equation: Equation, weights: np.ndarray, solver: Solver) -> Equati
     return replace(equation, solutions=tuple(found))
 
 
-def _future(fitted: Fitted, first: int, pattern: np.ndarray) -> Future:
+def _future(estimate: Fitted, first: int, pattern: np.ndarray) -> Future:
     ahead = slice(first, first + len(pattern))
-    imposed = np.where(pattern, fitted.endog[ahead], np.nan)
-    known = fitted.known
-    return Future(fitted.endog[:first], known[:first], known[ahead], imposed, None, 0)
+    imposed = np.where(pattern, estimate.endog[ahead], np.nan)
+    known = estimate.known
+    return Future(estimate.endog[:first], known[:first], known[ahead], imposed, None, 0)
 
 
 def _linear_means(
-    fitted: Fitted, equations: Sequence[Equation], futures: Sequence[Future]
+    estimate: Fitted, equations: Sequence[Equation], futures: Sequence[Future]
 ) -> np.ndarray | None:
     """Exact means (c, h, m) of a linear system, None where it is not linear."""
     if not all(one.is_linear for one in equations):
         return None
     table = np.column_stack([one.linear for one in equations])
-    system = linear_system(fitted.layout, table, fitted.covariance)
+    system = linear_system(estimate.layout, table, estimate.covariance)
     return np.stack(
         [forecast_moments(system, one.history, one.known, one.imposed).mean for one in futures]
     )
 
 
 def _simulated_means(
-    fitted: Fitted,
+    estimate: Fitted,
     equations: Sequence[Equation],
     futures: Sequence[Future],
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Means (c, h, m) over simulated paths, on the same shocks after every origin."""
-    system = system_of(fitted.layout, equations, fitted.covariance)
+    system = system_of(estimate.layout, equations, estimate.covariance)
     steps = len(futures[0].imposed)
     periods = [
         scenario(
-            fitted.layout, fitted.covariance, one.history,
+            estimate.layout, estimate.covariance, one.history,
             np.concatenate([one.past_known, one.known]), one.imposed,
         )
         for one in futures
     ]  # fmt: skip
-    drawn = draw_shocks("bootstrap", fitted.covariance, fitted.shocks, EACH, steps, rng)
+    drawn = draw_shocks("bootstrap", estimate.covariance, estimate.shocks, EACH, steps, rng)
     paths = simulate(system, together(periods, EACH), np.tile(drawn, (len(futures), 1, 1)))
     return paths.reshape(len(futures), EACH, steps, -1).mean(axis=1)

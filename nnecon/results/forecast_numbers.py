@@ -15,12 +15,12 @@ from nnecon.inference.dynamics import Linear
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.nets import Attention
 from nnecon.results.equations import Equation
-from nnecon.results.immutable import Immutable
+from nnecon.results.new_data import NewData
 from nnecon.results.path import CrossValidation, RegularizationPath
 from nnecon.results.simulator import Simulator, system_of
 
 
-class ForecasterNumbers(Immutable):
+class ForecasterNumbers(NewData):
     """What a forecaster has found; :class:`ForecasterResults` forecasts with it and shows it.
 
     Parameters
@@ -163,18 +163,19 @@ class ForecasterNumbers(Immutable):
 
     @cached_property
     def fittedvalues(self) -> pd.DataFrame:
-        """One-step forecasts in the data, a column a target."""
-        layout, data = self.model.layout, self.data
-        rows = raw_rows(layout, data.endog, self._known, np.arange(len(data.index)))
+        """Forecasts in the data, one period ahead or, of direct forecasts, several."""
+        layout, data, lead = self.model.layout, self.data, self.model.lead or 0
+        starts = np.arange(max(len(data.index) - lead, 0))
+        rows = raw_rows(layout, data.endog, self._known[lead:], starts)
         complete = np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
         if not layout.window:
             complete &= np.isfinite(rows).all(axis=1)
-        complete &= np.arange(len(rows)) >= max(data.first, self.begin)
+        complete &= (starts >= data.first) & (starts + lead >= self.begin)
         columns = {}
         for equation in self._own:
             standard = standard_rows(equation.scaling, rows[complete])
             columns[equation.name] = self._values(equation, standard)
-        return pd.DataFrame(columns, index=data.index[complete])
+        return pd.DataFrame(columns, index=data.index[starts[complete] + lead])
 
     @cached_property
     def resid(self) -> pd.DataFrame:
@@ -223,8 +224,8 @@ class ForecasterNumbers(Immutable):
 
     @property
     def single(self) -> bool:
-        """Whether there is one series, so that statsmodels' AutoReg is the classical model."""
-        return len(self.equations) == 1
+        """Whether statsmodels' AutoReg is the classical model: one series, recursive forecasts."""
+        return len(self.equations) == 1 and not self.model.direct
 
     @cached_property
     def _covariance(self) -> np.ndarray:
@@ -287,6 +288,14 @@ class ForecasterNumbers(Immutable):
     def hqic(self) -> float:
         """Hannan and Quinn's criterion with effective degrees of freedom."""
         return self.information_criterion(float(2.0 * np.log(np.log(self.nobs))))
+
+    def _check_system(self) -> None:
+        """Refuse what needs a system that can be iterated."""
+        if self.model.direct:
+            raise SpecificationError(
+                "these are the equations of one horizon: forecast with the results of the fit, "
+                "which hold all horizons; simulated paths and responses need strategy='recursive'."
+            )
 
     # -- the linear system ------------------------------------------------------------------------
 

@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nnecon.data.series import Series
-from nnecon.data.time_axis import label_text
 from nnecon.exceptions import ForecastError, SpecificationError
 from nnecon.inference.dynamics import forecast_moments
 from nnecon.inference.simulation import simulate
-from nnecon.report import plots
 from nnecon.results.block_errors import BLOCKS, Fitted, block_errors
+from nnecon.results.fan import fan_chart
 from nnecon.results.forecast_numbers import ForecasterNumbers
-from nnecon.results.future import Future, continued, future_of
+from nnecon.results.future import Future, future_of
 from nnecon.results.histories import chosen_histories
 from nnecon.results.outlook import Forecast, check_steps
 from nnecon.results.simulator import PATHS, SHOCKS
@@ -27,6 +26,7 @@ class ForecasterOutlooks(ForecasterNumbers):
     """Forecasts from the end of the data."""
 
     def _future(self, steps: int, exog: Any, conditions: Any) -> Future:
+        self._check_system()
         ordinals = self._ordinals(len(self.data.index))
         return future_of(self.model, self.data, ordinals, steps, exog, conditions)
 
@@ -237,112 +237,20 @@ class ForecasterOutlooks(ForecasterNumbers):
         -------
         matplotlib.figure.Figure
         """
-        if not 1 <= len(levels) <= 3:
-            raise SpecificationError(f"levels={levels!r}: give one, two or three levels.")
         made = self.get_forecast(steps, exog, conditions, interval=interval, rng=rng)
-        bands = {level: made.limits(1.0 - level) for level in levels}
-        shown = check_steps(5 * steps if history is None else history, "history")
-        m = len(self.targets)
-        past = pd.DataFrame(self.data.endog[:, :m], index=self.data.index, columns=self.targets)
         classical = None
         if not self.is_linear:
             future = self._future(check_steps(steps), exog, conditions)
             found = forecast_moments(
                 self._classical, future.history, future.known, future.imposed
-            ).mean[future.late :, :m]
+            ).mean[future.late :, : len(self.targets)]
             classical = pd.DataFrame(found, index=future.index, columns=self.targets)
-        return plots.plot_fan(
-            past.iloc[-shown:],
-            made.predicted_mean,
-            bands,
-            **{
-                "baseline": classical,
-                "baseline_name": "AR" if self.single else "VAR",
-                "labels": labels,
-                **options,
-            },
+        options = {
+            "baseline": classical,
+            "baseline_name": "AR" if self.single else "VAR",
+            "labels": labels,
+            **options,
+        }
+        return fan_chart(
+            made, self.data, levels, 5 * steps if history is None else history, options
         )
-
-    def apply(self, data: Any) -> Self:
-        """The same parameters on other data, from the end of which forecasts go on.
-
-        Parameters
-        ----------
-        data : DataFrame
-            With the columns of the estimation and an index of the same kind and frequency.
-        """
-        series = self.model.series_in(data)
-        # refuses another kind of index or another frequency
-        self.model.series.axis.ordinals(series.index)
-        return self.on(series)
-
-    def extend(self, data: Any) -> Self:
-        """The same parameters on new periods alone, which follow on the data.
-
-        As statsmodels' ``extend``: fitted values and residuals are those of the new periods, which
-        know the data before them, and forecasts go on from their end. :meth:`append` keeps the old
-        periods too; :meth:`apply` forgets them.
-
-        Parameters
-        ----------
-        data : DataFrame
-            The periods that follow on, with the columns of the estimation.
-
-        Returns
-        -------
-        ForecasterResults
-        """
-        frame = continued(self.data, data)
-        if len(frame) == len(self.data.frame):
-            raise ForecastError(
-                "extend: there is no period after the data, which end at "
-                f"{label_text(self.data.index[-1])}; append() takes revisions of old ones."
-            )
-        series = self.model.series_in(frame)
-        return self.on(series, len(self.data.index))
-
-    def append(self, data: Any, refit: bool = False, **options: Any) -> Self:
-        """Results with new periods behind the data, with the same parameters or new ones.
-
-        Parameters
-        ----------
-        data : DataFrame
-            The periods that follow on, with the columns of the estimation. A period that is in the
-            data already takes the new values, where these are there: late releases and revisions.
-        refit : bool
-            Whether to estimate anew on all data, at the penalties that were chosen and from the
-            networks that were found.
-        **options
-            Of ``fit``, with ``refit``: ``alpha="cv"`` chooses penalties anew.
-
-        Returns
-        -------
-        ForecasterResults
-        """
-        if options and not refit:
-            raise SpecificationError(
-                f"{next(iter(options))!r} is an option of fit(), which needs refit=True."
-            )
-        frame = continued(self.data, data)
-        return self.refit(frame, **options) if refit else self.apply(frame)
-
-    def refit(self, data: Any = None, **options: Any) -> Self:
-        """Estimate the same specification anew, at the lags and penalties that were chosen.
-
-        Parameters
-        ----------
-        data : DataFrame, optional
-            Other data than those of these results.
-        **options
-            Of ``fit``; ``alpha="cv"`` chooses penalties anew.
-        """
-        frame = self.data.frame if data is None else data
-        model = self.model.on(frame, linear_lags=self.model.lags)
-        draws = max(len(one.solutions) for one in self.equations)
-        given: dict[str, Any] = {"alpha": self.alphas_chosen}
-        if draws > 1:
-            given["n_starts"] = draws
-        same = model.network.n_params == self.model.network.n_params
-        if same and "start" not in options:
-            given["start"] = self
-        return model.fit(**{**given, **options})

@@ -25,6 +25,7 @@ class ForecasterResponses(ForecasterOutlooks):
         As in statsmodels' VAR: ``[h, i, j]`` is the response of series i after h periods to a
         shock of one to series j.
         """
+        self._check_system()
         if not self.is_linear:
             raise SpecificationError(
                 "moving average coefficients exist for linear systems; use girf() for the "
@@ -72,6 +73,7 @@ class ForecasterResponses(ForecasterOutlooks):
         rng : int or numpy.random.Generator
             Seed.
         """
+        self._check_system()
         names = self.model.series.names
         if impulse not in names:
             raise SpecificationError(
@@ -104,6 +106,7 @@ class ForecasterResponses(ForecasterOutlooks):
         DataFrame
             Horizons 1 to ``periods``; columns are (target, shock).
         """
+        self._check_system()
         names, steps = self.model.series.names, check_steps(periods, "periods")
         futures, _ = self._past_futures(history, steps - 1)
         sizes = np.sqrt(np.diag(self._covariance))

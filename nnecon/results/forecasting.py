@@ -33,6 +33,7 @@ class ForecasterResults(ForecasterResponses):
         The file is a zip of JSON and NumPy arrays: reading it runs no code. It holds the data of
         the estimation, and those that forecasts go on from where they are others.
         """
+        self._check_system()
         model, arrays = self.model.state()
         meta, held = equations_state(self.equations)
         meta |= {"model": model, "search": self.search}
