@@ -116,7 +116,6 @@ class ReconstructionCV:
         given = {
             "baseline_name": BASELINE,
             "ylabel": "Mean squared error of rows left out",
-            "units": "share of variance",
             "fold_scores": self.scores,
             "baseline_mean": float(self.baseline_scores.mean()),
             "baseline_se": float(standard_error(self.baseline_scores[:, None])[0]),
