@@ -27,6 +27,9 @@ from nnecon.results.probe import Probe
 
 POINTS = ("overall", "mean", "median", "zero")
 
+FEW = 10
+"""Values of a regressor up to which its slope is called a matter of shape between them."""
+
 
 def margins(
     probe: Probe,
@@ -41,6 +44,8 @@ def margins(
     design, weights = probe.design, probe.weights
     rows = fix(design, rows_at(design, at, weights), fixed)
     notes = [probe.note] if probe.note else []
+    if probe.bends:
+        notes += _few_values(design, dummy, count)
     moves = {}
     left_out = []
     for regressor in design.regressors:
@@ -180,6 +185,33 @@ def _move(
         up, down = rows.set({regressor: x + 1.0}), rows.set({regressor: x - 1.0})
         return Between(up.exog, down.exog, 2.0)
     return Along(rows.exog, rows.direction(regressor), x)
+
+
+def _few_values(design: Design, dummy: bool, count: bool) -> list[str]:
+    """Notes on derivatives by regressors that take few values: there is nothing between them."""
+    switches, steps = [], []
+    for regressor in design.regressors:
+        if regressor.kind == "category":
+            continue
+        observed = design.observed(regressor)
+        distinct = len(np.unique(observed))
+        if is_dummy(observed):
+            switches += [] if dummy else [regressor.name]
+        elif distinct <= FEW and len(observed) > 5 * FEW and not (count and is_count(observed)):
+            steps.append(f"{regressor.name} ({distinct})")
+    notes = []
+    if switches:
+        notes.append(
+            f"Only the values 0 and 1 occur of {', '.join(switches)}: the data say little about "
+            "the slope at them, which is shown; dummy=True gives the change from 0 to 1."
+        )
+    if steps:
+        notes.append(
+            f"Few values occur of {', '.join(steps)}: slopes at them depend on the shape between "
+            "them, which the data do not show. effect_curve(x, values) gives the means at the "
+            "values, and C(x) in the formula their differences."
+        )
+    return notes
 
 
 def _check_logarithm(values: np.ndarray, design: Design, method: str) -> None:

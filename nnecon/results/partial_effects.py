@@ -47,6 +47,7 @@ class PartialEffects(Results):
             self._relative_weights / len(self._relative_weights),
             self.model.endog_names,
             self._baseline_name,
+            bends=not (self.is_linear or self.solution.penalty == 0.0),
         )
 
     @cached_property

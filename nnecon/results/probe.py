@@ -33,6 +33,8 @@ class Probe:
         The dependent variable, and what the classical model is called.
     note : str
         Which estimate this is, where that is to be said.
+    bends : bool
+        Whether there is a network that is not zero, so that slopes differ between rows.
     """
 
     design: Design
@@ -44,6 +46,7 @@ class Probe:
     endog_name: str
     baseline_name: str
     note: str = ""
+    bends: bool = True
 
     def numbers(self, found: Sequence[Number]) -> Numbers:
         """Numbers of the network's mean with their covariance."""

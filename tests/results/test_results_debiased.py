@@ -134,3 +134,25 @@ def test_ensembles(fit):
     assert abs(debiased.margeff["x"] - truth) < 0.4 * bias
     assert (debiased.se_starts >= 0).all()
     assert (debiased.se_starts < debiased.margeff_se).all()
+
+
+def test_slopes_at_few_values_are_told():
+    """Between values that do not occur, a slope is a matter of shape: the notes say what to ask."""
+    g = np.random.default_rng(0)
+    n = 300
+    flag, rate = g.integers(0, 2, n).astype(float), g.choice([0.0, 3.3, 3.9, 4.6], n)
+    x = g.standard_normal(n)
+    frame = pd.DataFrame({"x": x, "flag": flag, "rate": rate})
+    frame["y"] = np.tanh(2 * x) + 0.3 * flag * x - 0.1 * rate + 0.3 * g.standard_normal(n)
+    model = ne.NeuralRegression.from_formula("y ~ x + flag + rate", frame, hidden=(3,))
+    fit = model.fit(alpha=0.003, alphas=4, n_starts=2)
+    notes = " ".join(fit.get_margeff().notes)
+    assert "Only the values 0 and 1 occur of flag: the data say little" in notes
+    assert "Few values occur of rate (4): slopes at them" in notes
+    assert "dummy=True gives the change" in " ".join(fit.summary().as_text().split())
+    switched = fit.get_margeff(dummy=True)
+    assert "Only the values 0 and 1" not in " ".join(switched.notes)
+    # the change from 0 to 1 is what the data know, more precisely than the slope at both
+    assert switched.margeff_se["flag"] < fit.get_margeff().margeff_se["flag"]
+    linear = model.fit(alpha=np.inf).get_margeff()
+    assert linear.notes == ()
