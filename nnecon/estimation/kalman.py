@@ -120,16 +120,35 @@ class Form:
         """Length of the state."""
         return self.network.n_states + self.kept * self.network.n_series
 
-    def transition(self, parts: Parts) -> Callable[[jax.Array, Any], jax.Array]:
-        """The function f."""
+    def transition(self, parts: Parts) -> Callable[[jax.Array, Any], tuple[jax.Array, jax.Array]]:
+        """The function f, with its derivative (s, s) by the state."""
         network, k, m = self.network, self.network.n_states, self.network.n_series
         if not self.augmented:
-            return lambda state, entering: network.advance(parts, state, entering)
+
+            def plain(state, entering):
+                new, slope = network.moved(parts, state, entering)
+                return new, slope[:, None] * parts.transition
+
+            return plain
+        r, size = self.kept, self.size
+        lags = (
+            jnp.zeros((m, size))
+            .at[:, k : k + network.lags * m]
+            .set(jnp.swapaxes(parts.lags, 0, 1).reshape(m, -1))
+        )
+        shift = jnp.eye((r - 1) * m, size, k)
 
         def advance(state, exog):
-            past = state[k:].reshape(self.kept, m)
-            new, mean = network.step(parts, state[:k], past, exog)
-            return jnp.concatenate([new, mean, past[:-1].ravel()])
+            past = state[k:].reshape(r, m)
+            entering = parts.bias + parts.inputs @ network.seen_inputs(past[0], exog)
+            new, slope = network.moved(parts, state[:k], entering)
+            mean = network.mean(parts, new, past, exog)
+            states = jnp.zeros((k, size)).at[:, :k].set(slope[:, None] * parts.transition)
+            if network.innovations:
+                states = states.at[:, k : k + m].set(slope[:, None] * parts.inputs[:, :m])
+            series = parts.loading @ states + lags
+            matrix = jnp.concatenate([states, series, shift], axis=0)
+            return jnp.concatenate([new, mean, past[:-1].ravel()]), matrix
 
         return advance
 
@@ -215,9 +234,10 @@ def stationary(network: StateSpaceNetwork, parts: Parts) -> tuple[jax.Array, jax
         mean = jax.lax.stop_gradient(mean)
         # the last steps are Newton's, so that the first two derivatives are right
         for _ in range(2):
-            slope = jax.jacfwd(move)(mean)
-            mean = mean - jnp.linalg.solve(identity - slope, mean - move(mean))
-        slope = jax.jacfwd(move)(mean)
+            value, slopes = network.moved(parts, mean, parts.bias)
+            slope = slopes[:, None] * parts.transition
+            mean = mean - jnp.linalg.solve(identity - slope, mean - value)
+        slope = network.moved(parts, mean, parts.bias)[1][:, None] * parts.transition
     noise = parts.state_factor @ parts.state_factor.T
     apart = jnp.eye(k * k) - jnp.kron(slope, slope)
     covariance = jnp.linalg.solve(apart, noise.ravel()).reshape(k, k)
@@ -316,7 +336,6 @@ def run_filter(form: Form, params: jax.Array, rows: Rows, keep: bool) -> Filtere
     network = form.network
     system = form.system(params, rows)
     transition = form.transition(network.unpack(params))
-    slope = jax.jacfwd(transition)
     diffuse = network.start == "diffuse"
     # the transition into the next period; after the last, whatever inputs there are
     following = jax.tree.map(lambda a: jnp.concatenate([a[1:], a[-1:]]), system.inputs)
@@ -330,10 +349,10 @@ def run_filter(form: Form, params: jax.Array, rows: Rows, keep: bool) -> Filtere
             llf = llf + part
             updates.append(kept)
         state, covariance, unknown = carry
-        matrix = slope(state, entering)
+        moved, matrix = transition(state, entering)
         after = matrix @ covariance @ matrix.T + system.spread
         opened = matrix @ unknown @ matrix.T if diffuse else unknown
-        new = transition(state, entering), 0.5 * (after + after.T), opened
+        new = moved, 0.5 * (after + after.T), opened
         if not keep:
             return new, llf
         stacked = jax.tree.map(lambda *a: jnp.stack(a), *updates)

@@ -20,7 +20,7 @@ import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.innovations import Rows, concentrated, contributions, error_density, one_step
-from nnecon.estimation.kalman import Filtered, Form, run_filter
+from nnecon.estimation.kalman import DIFFUSE, Filtered, Form, run_filter
 from nnecon.estimation.kernels import double_precision
 from nnecon.nets.state_space import StateSpaceNetwork
 
@@ -153,7 +153,7 @@ def _kernels(likelihood: Likelihood) -> _Kernels:
             m = network.n_series
             return means, jnp.broadcast_to(covariance, (len(means), m, m))
         found = run_filter(form, params, rows, True)
-        return series_moments(form, params, rows, found.predicted, found.predicted_cov)
+        return series_moments(form, params, rows, found)
 
     def states(params, rows):
         return run_filter(form, params, rows, True), form.system(params, rows).design
@@ -168,13 +168,23 @@ def _kernels(likelihood: Likelihood) -> _Kernels:
     )
 
 
-def series_moments(form: Form, params, rows: Rows, states, covariances):
-    """Means (n, m) and covariances (n, m, m) of the series of each row from those of the state."""
+def series_moments(form: Form, params, rows: Rows, found: Filtered):
+    """One-step means (n, m) and covariances (n, m, m) of the series from the output of the filter.
+
+    Variances are infinite where the state is still diffuse.
+    """
     network, k, m = form.network, form.network.n_states, form.network.n_series
-    if form.augmented:
-        return states[:, k : k + m], covariances[:, k : k + m, k : k + m]
     parts = network.unpack(params)
-    lagged = jnp.einsum("lij,tlj->ti", parts.lags, rows.past[:, : network.lags])
-    known = parts.const + rows.exog @ parts.exog.T + lagged
-    spread = parts.loading @ covariances @ parts.loading.T + parts.factor @ parts.factor.T
-    return known + states @ parts.loading.T, spread
+    if form.augmented:
+        own = slice(k, k + m)
+        mean, spread = found.predicted[:, own], found.predicted_cov[:, own, own]
+        diffuse = found.diffuse[:, own, own]
+    else:
+        lagged = jnp.einsum("lij,tlj->ti", parts.lags, rows.past[:, : network.lags])
+        known = parts.const + rows.exog @ parts.exog.T + lagged
+        mean = known + found.predicted @ parts.loading.T
+        spread = parts.loading @ found.predicted_cov @ parts.loading.T
+        spread = spread + parts.factor @ parts.factor.T
+        diffuse = parts.loading @ found.diffuse @ parts.loading.T
+    size = jnp.diagonal(diffuse, axis1=1, axis2=2)
+    return mean, jnp.where((size > DIFFUSE * size.max())[:, :, None], jnp.inf, spread)

@@ -203,6 +203,15 @@ class StateSpaceNetwork:
         """The next state (k,) without noise, given ``b + U [y, x]``."""
         return ACTIVATIONS[self.activation](entering + parts.transition @ state)
 
+    def moved(
+        self, parts: Parts, state: jax.Array, entering: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """The next state (k,) without noise, and the slopes (k,) of the activations there."""
+        inside = entering + parts.transition @ state
+        activation = ACTIVATIONS[self.activation]
+        new, slope = jax.jvp(activation, (inside,), (jnp.ones_like(inside),))
+        return new, slope
+
     def step(
         self, parts: Parts, state: jax.Array, past: jax.Array, exog: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
@@ -258,7 +267,7 @@ class StateSpaceNetwork:
             where, shape = self.blocks["transition"]
             matrix = free[where].reshape(shape)
             gap = np.eye(self.n_states) - matrix @ matrix.T
-            free[where] = (np.linalg.cholesky(np.linalg.inv(gap)) @ matrix).ravel()
+            free[where] = np.linalg.solve(np.linalg.cholesky(gap), matrix).ravel()
         return free
 
     def init(self, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ from nnecon.data.time_axis import label_text
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.forecast_errors import break_in_variance
 from nnecon.inference.hypotheses import HypothesisTest
+from nnecon.inference.particle_filter import particle_loglike
 from nnecon.inference.specification_tests import arch_lm, jarque_bera, ljung_box
 from nnecon.inference.state_space_effects import average_effects
 from nnecon.report import plots, tables
@@ -65,6 +66,32 @@ class RNNStateSpaceResults(StateSpaceResponses):
             {"effect": effect, "std err": se, "z": z, "P>|z|": 2.0 * stats.norm.sf(np.abs(z))},
             index=pd.MultiIndex.from_tuples(index, names=["series", "lag"]),
         )
+
+    def particle_llf(self, particles: int = 10_000, rng: int | np.random.Generator = 0) -> float:
+        """Log-likelihood by a particle filter, which linearises nothing: a check on :attr:`llf`.
+
+        Parameters
+        ----------
+        particles : int
+            States that are drawn in each period; the error falls with their root.
+        rng : int or numpy.random.Generator
+            Seed.
+        """
+        network, model = self._filter.network, self.model
+        if network.student or network.start == "diffuse":
+            raise SpecificationError("particle_llf() is for normal errors and no diffuse start.")
+        if (np.diag(self.sigma_u) <= 0.0).any():
+            raise SpecificationError(
+                "particle_llf() needs errors in all series, as particles are weighted by their "
+                "density; a variance is zero."
+            )
+        rows = self._sample.rows
+        found = particle_loglike(
+            network, self._standard, rows, check_steps(particles, "particles"),
+            np.random.default_rng(rng),
+        )  # fmt: skip
+        own = found - np.isfinite(rows.series) @ np.log(model.units.scale)
+        return float(own[self._shown].sum())
 
     # -- tests ------------------------------------------------------------------------------------
 

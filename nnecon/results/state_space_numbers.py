@@ -301,10 +301,9 @@ class StateSpaceNumbers(Immutable):
 
     @cached_property
     def standardized_resid(self) -> pd.DataFrame:
-        """Errors of one-step forecasts over their standard deviations, series by series."""
+        """One-step forecast errors over their standard deviations; NaN where these are infinite."""
         variances = np.diagonal(self._moments.covariance, axis1=1, axis2=2)[self._shown]
-        usual = np.where(variances < 1e5 * np.nanmedian(variances, axis=0), variances, np.nan)
-        return self.resid / np.sqrt(usual)
+        return self.resid / np.sqrt(np.where(np.isfinite(variances), variances, np.nan))
 
     @cached_property
     def sigma_u(self) -> pd.DataFrame:

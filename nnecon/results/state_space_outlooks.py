@@ -273,6 +273,8 @@ class StateSpaceOutlooks(StateSpaceNumbers):
             units.covariance(found.predicted_cov[:, own, own]), axis1=1, axis2=2
         )  # fmt: skip
         place = slice(shown.start - self._first, shown.stop - self._first)
+        open_ = np.diagonal(found.diffuse[:, own, own], axis1=1, axis2=2)
+        variance = np.where(open_ > 1e-9 * max(open_.max(), 1e-300), np.inf, variance)
         se = np.sqrt(np.maximum(variance, 0.0))[place]
         mean, told = mean[place], "one step ahead"
         # later than the first period without data, networks have no closed form

@@ -140,7 +140,7 @@ class StateSpaceResponses(StateSpaceOutlooks):
         periods: int = 12,
         history: Any = "all",
         *,
-        level: float = 0.9,
+        level: float | None = 0.9,
         rng: int | np.random.Generator = 0,
     ) -> ImpulseResponses:
         """Generalised impulse responses (Koop, Pesaran and Potter, 1996).
@@ -160,14 +160,15 @@ class StateSpaceResponses(StateSpaceOutlooks):
         history : "all", label or boolean mask
             Periods in which the shock happens: all, one, or those where a mask is true, such as
             recessions. At most 100, evenly spread.
-        level : float
+        level : float, optional
             Level of the bands, which are percentiles over draws of the parameters from their normal
-            approximation, centred on the estimate.
+            approximation, centred on the estimate; None for no bands.
         rng : int or numpy.random.Generator
             Seed.
         """
         at, steps = self._shock(impulse), check_steps(periods, "periods") + 1
-        check_level(level)
+        if level is not None:
+            check_level(level)
         covariance = self._factor @ self._factor.T
         given = float(np.sqrt(covariance[at, at])) if size is None else float(size)
         rows, words = chosen_histories(self.index[1:], history, len(self.index) - 1)
@@ -178,7 +179,7 @@ class StateSpaceResponses(StateSpaceOutlooks):
         shape = (each * len(rows), steps)
         mean = self._response(self._standard, rows, at, given, shape, 0)
         low = high = mean
-        if not self.is_linear or level:
+        if level is not None:
             seed = int(random.integers(2**31))
             draws = np.stack(
                 [
@@ -191,7 +192,9 @@ class StateSpaceResponses(StateSpaceOutlooks):
             low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
         reference = self._reference(at, given, steps - 1, network.n_series)
         names = tuple(self.model.endog_names)
-        return ImpulseResponses(impulse, given, words, names, mean, low, high, level, reference)
+        return ImpulseResponses(
+            impulse, given, words, names, mean, low, high, level or 0.0, reference
+        )
 
     def _response(
         self, params: np.ndarray, rows: np.ndarray, at: int, size: float, shape, seed: int
