@@ -64,6 +64,7 @@ def future_of(
     whole = np.flatnonzero(np.isfinite(data.endog).all(axis=1))
     origin = int(whole[-1]) + 1
     late = n - origin
+    _check_past(model, data, origin, 1 if model.direct else late + steps)
     ahead = ordinals[-1] + 1 + np.arange(steps)
     index = model.series.axis.labels(ahead).rename(data.index.name)
     given = _known_ahead(data, index, exog)
@@ -81,6 +82,25 @@ def future_of(
     if conditions is not None:
         _impose(imposed[late:], data.names, index, conditions)
     return Future(data.endog[:origin], known[:origin], known[origin:], imposed, index, late)
+
+
+def _check_past(model: Any, data: Series, origin: int, steps: int) -> None:
+    """Refuse a past without values of the lags; windows take what is there, as in estimation."""
+    lags = {*model.layout.lags, *(model.layout.network_lags if not model.layout.window else ())}
+    needed = {origin + step - lag for step in range(steps) for lag in lags if step < lag}
+    if needed and min(needed) < 0:
+        raise ForecastError(
+            f"the data have {origin} periods up to {label_text(data.index[origin - 1])}, and the "
+            f"lags of the model reach back {max(lags)}; give the periods before, too"
+        )
+    for at in sorted(needed, reverse=True):
+        absent = np.flatnonzero(~np.isfinite(data.endog[at]))
+        if len(absent):
+            raise ForecastError(
+                f"{data.names[absent[0]]!r} is missing at {label_text(data.index[at])}, which a "
+                f"forecast after {label_text(data.index[origin - 1])} needs as a lag; fill it in, "
+                "or estimate with fewer linear_lags"
+            )
 
 
 def _known_ahead(data: Series, index: pd.Index, exog: Any) -> np.ndarray:
