@@ -33,6 +33,7 @@ import numpy as np
 from nnecon.estimation.execution import one_blas_thread
 from nnecon.inference.covariance import Bread, Covariance, Moments, bread, covariance
 from nnecon.inference.effects import values_and_gradients
+from nnecon.inference.long_run import automatic_lags
 from nnecon.nets import Dense, Enriched
 
 UNDERSMOOTHING = 0.1
@@ -44,8 +45,11 @@ SHARE = 0.1
 LEFT_OUT = ("HC2", "HC3", "cluster-crv3")
 """Kinds of covariance that leave observations out."""
 
+TOGETHER = ("cluster", "HAC")
+"""Kinds for errors that are alike within groups or among neighbours."""
+
 EXACT = 1e-8
-"""Directions of which a cluster holds all but this share are its own."""
+"""Directions of which a group holds all but this share are its own."""
 
 PLAIN = ("HC0", "HAC")
 """Kinds that count no degrees of freedom unless they are asked to."""
@@ -100,7 +104,8 @@ class OneStep:
         or groups out take the residuals after the step, from which these are left out. With
         clusters, residuals are left out of the network but not of its classical part: a network
         follows the common errors of a cluster, and what it has followed is missing in its
-        residuals.
+        residuals. It follows autocorrelated errors in the same way, and ``HAC`` leaves out blocks
+        of neighbours in turn, twice as long as the lags reach.
 
         Parameters
         ----------
@@ -113,8 +118,8 @@ class OneStep:
         spent = (n_obs - self.n_classical) / (n_obs - self.bread.edf)
         if kind in LEFT_OUT:
             residual = self._after
-        elif kind == "cluster":
-            residual = self._without_clusters(np.asarray(options["groups"]))
+        elif kind in TOGETHER:
+            residual = self._without_groups(_together(kind, options, n_obs))
             residual = residual / np.sqrt(spent) if counted else residual
         elif not counted:
             residual = residual * np.sqrt(spent)
@@ -126,13 +131,11 @@ class OneStep:
         """Residuals after the step, shape (n,)."""
         return self.moments.residual - self.moments.jacobian @ self.step
 
-    def _without_clusters(self, groups: np.ndarray) -> np.ndarray:
-        """Residuals of each cluster from network and terms that are estimated without it.
+    def _without_groups(self, codes: np.ndarray) -> np.ndarray:
+        """Residuals of each group from network and terms that are estimated without it.
 
-        Of two ways, that with fewer clusters. The classical part is the whole sample's.
+        ``codes`` (n,) number the groups. The classical part is the whole sample's.
         """
-        ways = groups.reshape(len(groups), -1).T
-        codes = min((np.unique(way, return_inverse=True)[1] for way in ways), key=np.max)
         classical = np.linalg.qr(self.moments.jacobian[:, : self.n_classical])[0]
         rotated = self.moments.jacobian @ self.bread.root
         residual = self._after
@@ -140,13 +143,27 @@ class OneStep:
             inside = codes == code
             own, linear = rotated[inside], classical[inside]
             values, vectors = np.linalg.eigh(np.eye(own.shape[1]) - own.T @ own)
-            # a dummy of the cluster's own: its direction is in no residual
+            # a dummy of the group's own: its direction is in no residual
             seen = values > EXACT
             vectors = vectors[:, seen]
             move = vectors @ ((vectors.T @ (own.T @ residual[inside])) / values[seen])
             without = residual[inside] + own @ move
             residual[inside] = without - linear @ (linear.T @ without)
         return residual
+
+
+def _together(kind: str, options: Mapping[str, Any], n_obs: int) -> np.ndarray:
+    """Number (n,) of the group or block that a row is left out with.
+
+    Of groups in two ways, the way with fewer.
+    """
+    if kind == "HAC":
+        lags = options.get("maxlags")
+        reach = automatic_lags(n_obs) if lags is None or isinstance(lags, str) else int(lags)
+        return np.arange(n_obs) // (2 * (reach + 1))
+    groups = np.asarray(options["groups"])
+    ways = groups.reshape(len(groups), -1).T
+    return min((np.unique(way, return_inverse=True)[1] for way in ways), key=np.max)
 
 
 @one_blas_thread()

@@ -11,6 +11,7 @@ from nnecon.estimation.kernels import fitted, fitted_many
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Chain, Objective
 from nnecon.inference.effects import average_slope
+from nnecon.inference.long_run import automatic_lags
 from nnecon.inference.one_step import one_step, terms, terms_in_words
 from nnecon.nets import Dense, Enriched
 
@@ -153,18 +154,14 @@ def test_linear_model(sample, kind, options):
     assert_close(step.covariance(kind, options).matrix, expected.cov_params(), what=kind)
 
 
-@pytest.mark.parametrize("kind", ["HC0", "HC1", "HAC"])
+@pytest.mark.parametrize("kind", ["HC0", "HC1"])
 def test_degrees_of_freedom_of_the_network_count(sample, kind):
     """Robust variances are larger by what network and terms have used."""
     inputs, _, target, _ = sample
     _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
     scores = np.array([step.representer(own) for own in gradient]) * step.moments.residual
     plain = (scores**2).sum(axis=1)
-    if kind == "HAC":
-        for lag in range(1, 4):
-            plain = plain + 2 * (1 - lag / 4) * (scores[:, lag:] * scores[:, :-lag]).sum(axis=1)
-    options = {"maxlags": 3} if kind == "HAC" else {}
-    found = np.diag(gradient @ step.covariance(kind, options).matrix @ gradient.T)
+    found = np.diag(gradient @ step.covariance(kind).matrix @ gradient.T)
     counted = N if kind == "HC1" else N - NETWORK.n_linear
     assert step.bread.edf > 10
     np.testing.assert_allclose(found, plain * counted / (N - step.bread.edf), rtol=1e-6)
@@ -190,27 +187,51 @@ def test_hc3_leaves_observations_out(sample):
     np.testing.assert_allclose(found, (own**2).sum(), rtol=1e-8)
 
 
+def left_out(step, inputs, groups):
+    """Residuals of every group from an estimate without it, but for the linear part."""
+    phi, residual = step.moments.jacobian, step.moments.residual
+    linear, found = np.linalg.qr(inputs[:, :3])[0], np.empty(N)
+    for group in np.unique(groups):
+        out = groups == group
+        kept = phi[~out]
+        left = kept.T @ kept + np.diag(step.moments.ridge)
+        own = residual[out] - phi[out] @ np.linalg.solve(left, kept.T @ residual[~out])
+        found[out] = own - linear[out] @ (linear[out].T @ own)
+    return found
+
+
 @pytest.mark.parametrize("corrected", [True, False])
 def test_clusters_are_left_out_of_the_network(sample, corrected):
     """Residuals of a cluster from an estimate without it, but for the linear part."""
     inputs, _, target, _ = sample
     _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
-    phi, residual = step.moments.jacobian, step.moments.residual
-    groups, linear = np.arange(N) // 40, np.linalg.qr(inputs[:, :3])[0]
-    sums = []
-    for group in range(10):
-        out = groups == group
-        kept = phi[~out]
-        left = kept.T @ kept + np.diag(step.moments.ridge)
-        own = residual[out] - phi[out] @ np.linalg.solve(left, kept.T @ residual[~out])
-        own = own - linear[out] @ (linear[out].T @ own)
-        sums.append(step.representer(gradient[1])[out] @ own)
+    groups = np.arange(N) // 40
+    scores = step.representer(gradient[1]) * left_out(step, inputs, groups)
+    sums = np.bincount(groups, scores)
     expected = np.sum(np.square(sums)) * (10 / 9 * (N - 1) / (N - 3) if corrected else 1.0)
     options = {"groups": groups, "use_correction": corrected}
     found = step.covariance("cluster", options)
     np.testing.assert_allclose(gradient[1] @ found.matrix @ gradient[1], expected, rtol=1e-6)
     both = step.covariance("cluster", {**options, "groups": np.column_stack([groups, groups])})
     np.testing.assert_allclose(both.matrix, found.matrix, rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("maxlags", [3, None])
+def test_neighbours_are_left_out_together(sample, maxlags):
+    """HAC takes residuals from which blocks have been left out that are longer than its lags."""
+    inputs, _, target, _ = sample
+    _, _, gradient, step = estimates(inputs, target, solved(inputs, target, 0.01), 0.01)
+    reach = automatic_lags(N) if maxlags is None else maxlags
+    residual = left_out(step, inputs, np.arange(N) // (2 * (reach + 1)))
+    found = step.covariance("HAC", {"maxlags": maxlags})
+    lags = found.options["maxlags"]
+    weights = 1.0 - np.arange(lags + 1) / found.options.get("bandwidth", lags + 1.0)
+    scores = step.representer(gradient[0]) * residual
+    expected = sum(
+        (2.0 if lag else 1.0) * weight * (scores[lag:] @ scores[: N - lag])
+        for lag, weight in enumerate(weights)
+    )
+    np.testing.assert_allclose(gradient[0] @ found.matrix @ gradient[0], expected, rtol=1e-6)
 
 
 def test_dummies_of_clusters(sample):
