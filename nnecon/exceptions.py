@@ -53,7 +53,8 @@ class StabilityWarning(NneconWarning):
     """An estimated system moves away from where it is: forecasts far ahead mean nothing."""
 
 
-_OWN = (str(Path(__file__).parent), "<frozen ", "functools.py")
+_OWN = (str(Path(__file__).parent), "<frozen ")
+_BETWEEN = ("functools.py", "contextlib.py")
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
@@ -65,4 +66,4 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 def _is_own(path: str) -> bool:
-    return path.startswith(_OWN[:2]) or path.endswith(_OWN[2])
+    return path.startswith(_OWN) or path.endswith(_BETWEEN)

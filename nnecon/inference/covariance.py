@@ -130,6 +130,10 @@ class Covariance:
     wide: np.ndarray | None = None
     warning: str = ""
 
+    def joint(self, count: int) -> np.ndarray:
+        """The matrix for a test of so many functions of the parameters together."""
+        return self.matrix if self.wide is None or count == 1 else self.wide
+
 
 def penalised_moments(
     objective: Objective,

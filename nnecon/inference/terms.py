@@ -9,14 +9,12 @@ the fitted values is
 
 and it does nothing only if the averages :math:`n^{-1} \sum_i z_{ik} \Delta_i` are zero, where
 :math:`z_k` are the term's columns, their squares, and their products with the other columns: its
-linear effect, its curvature and its interactions. In a linear model these are zero if and only if
-the coefficients are, and the Wald tests are equal.
+linear effect, its curvature and its interactions. In a linear model these are zero if and only
+if the coefficients are, and the Wald tests are equal. The averages are linear in the function, so
+that the step of :mod:`nnecon.inference.one_step` removes what the penalty does to them.
 """
 
 import numpy as np
-
-from nnecon.inference.effects import average_change, changes_along
-from nnecon.nets import Network
 
 
 def patterns(
@@ -56,39 +54,3 @@ def _standard(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
     centred = columns - weights @ columns
     spread = np.sqrt(weights @ centred**2)
     return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
-
-
-def averages(
-    network: Network,
-    params: np.ndarray,
-    rows: np.ndarray,
-    without: np.ndarray,
-    shares: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Averages of the term's contribution, shape (q,), and their gradients, (q, k).
-
-    Parameters
-    ----------
-    network, params
-        The network.
-    rows, without : ndarray of shape (n, r)
-        Its rows, and the same with the term's columns at their means.
-    shares : ndarray of shape (n, q)
-        Patterns times weights.
-    """
-    found = [average_change(network, params, rows, without, share) for share in shares.T]
-    values, gradients = zip(*found, strict=True)
-    return np.array(values), np.array(gradients)
-
-
-def averages_along(
-    network: Network,
-    many: np.ndarray,
-    rows: np.ndarray,
-    without: np.ndarray,
-    shares: np.ndarray,
-) -> np.ndarray:
-    """The averages at each of ``many`` parameter vectors (m, k), shape (m, q)."""
-    return np.column_stack(
-        [changes_along(network, many, rows, without, share) for share in shares.T]
-    )

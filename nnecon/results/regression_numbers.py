@@ -11,12 +11,12 @@ from nnecon.exceptions import SpecificationError
 from nnecon.inference.hypotheses import HypothesisTest
 from nnecon.results.accuracy_tests import accuracy_tests
 from nnecon.results.comparison import Comparison
-from nnecon.results.partial_effects import PartialEffects
 from nnecon.results.predictions import Predictions
 from nnecon.results.selection import VariableSelection, variable_selection
+from nnecon.results.term_tests import TermHypotheses
 
 
-class RegressionNumbers(Predictions, PartialEffects):
+class RegressionNumbers(Predictions, TermHypotheses):
     """What a regression has found; :class:`NeuralRegressionResults` shows it."""
 
     # -- fit --------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def rejections(null, alpha, replications, units=4, n_obs=500):
             )
             row = {
                 "all weights": stats.chi2.sf(value, rank),
+                "penalised": fit.wald_test_terms(debias=False).table.loc["c", "pvalue"],
                 "wald_test_terms": fit.wald_test_terms().table.loc["c", "pvalue"],
                 "average effect": fit.get_margeff(debias=False).pvalues["c"],
             }
@@ -93,7 +94,7 @@ def rejections(null, alpha, replications, units=4, n_obs=500):
 def terms(replications=150):
     """Size and power of tests of terms."""
     nulls = ("c does nothing", "0.12 (c^2 - 1)", "0.15 b c")
-    cases = [(null, alpha) for null in nulls for alpha in (0.001, 0.01)]
+    cases = [(null, alpha) for null in nulls for alpha in (0.001, 0.01, 0.05)]
     tables = {case: rejections(*case, replications) for case in cases}
     return pd.concat(tables, names=["effect of c", "alpha"])
 

@@ -81,7 +81,7 @@ def test_a_term_that_is_all_of_the_network_says_so(curved_frame):
     model = ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=(2,))
     tests = model.fit(alpha=0.01, n_starts=3).wald_test_terms()
     assert tests.table.loc["x1", "pvalue"] < 1e-8
-    assert "not identified" in tests.notes[1]
+    assert "debiased" in tests.notes[1] and "not identified" in tests.notes[2]
 
 
 def test_an_ensemble_has_terms(curved_frame):
@@ -117,6 +117,29 @@ def test_the_user_s_own_function_has_no_terms():
     with pytest.raises(SpecificationError, match="no terms"):
         fit.wald_test_terms()
     assert fit.wald_test(np.eye(2)).pvalue < 1
+
+
+def test_terms_are_debiased_unless_the_draws_are_of_the_penalised_estimate():
+    """At a large penalty an irrelevant term picks up what is shrunk away from its neighbour."""
+    g = np.random.default_rng(0)
+    x = g.standard_normal((500, 3))
+    x[:, 2] = 0.5 * x[:, 0] + np.sqrt(0.75) * x[:, 2]
+    mean = np.sin(1.5 * x[:, 0]) + 0.5 * x[:, 1] + 0.5 * x[:, 0] * x[:, 1]
+    frame = pd.DataFrame(x, columns=list("abc"))
+    frame["y"] = mean + (0.5 + 0.3 * np.abs(x[:, 0])) * g.standard_normal(500)
+    model = ne.NeuralRegression.from_formula("y ~ a + b + c", frame, hidden=(4,))
+    fit = model.fit(alpha=0.05, alphas=4, n_starts=2, cov_type="HC3")
+    debiased, penalised = fit.wald_test_terms(), fit.wald_test_terms(debias=False)
+    assert penalised.table.loc["c", "pvalue"] < 0.001
+    assert debiased.table.loc["c", "pvalue"] > 0.1
+    assert (debiased.table.loc[["a", "b"], "pvalue"] < 1e-6).all()
+    assert "debiased like average effects" in debiased.notes[1]
+    assert "rejected too often" in str(penalised)
+    drawn = fit.with_cov("bootstrap", kind="wild", draws=40)
+    assert "rejected too often" in drawn.wald_test_terms().notes[1]
+    with pytest.raises(SpecificationError, match="debias=True has no bootstrap errors"):
+        drawn.wald_test_terms(debias=True)
+    assert "debiased" not in " ".join(model.fit(alpha=np.inf).wald_test_terms().notes)
 
 
 def test_what_is_not_identified_is_said_where_the_user_asked():
