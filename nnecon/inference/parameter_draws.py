@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnecon.estimation.gauss_newton import GaussNewton
+from nnecon.estimation.kernels import roots
 from nnecon.estimation.problem import Objective
 from nnecon.inference.effects import values_and_gradients
 from nnecon.nets import LinearPart
@@ -56,6 +57,10 @@ class Estimated:
         Standardised, and corrected for degrees of freedom.
     live : bool
         Whether there is a network.
+    weights : ndarray of shape (n,)
+        Weights of the rows.
+    information : float
+        Expected curvature of the loss over that of weighted squares: one but for Student-t errors.
     """
 
     objective: Objective
@@ -63,6 +68,8 @@ class Estimated:
     alpha: float
     residual: np.ndarray
     live: bool
+    weights: np.ndarray
+    information: float = 1.0
 
     @property
     def free(self) -> np.ndarray:
@@ -84,7 +91,7 @@ def draw_parameters(
         errors = one.residual[:, None] * signs
         centre = one.params[:, :p].mean(axis=0)[:, None]
         if not one.live:
-            linear.append(centre + np.linalg.lstsq(one.free, errors, rcond=None)[0])
+            linear.append(centre + _linear_step(one, errors))
             continue
         steps = np.stack([_step(one, params, errors) for params in one.params])
         linear.append(centre + steps[:, :p].mean(axis=0))
@@ -127,7 +134,7 @@ def draw_values(
     for one in equations:
         errors, p = one.residual[:, None] * signs, one.free.shape[1]
         if not one.live:
-            changes.append(row[:p] @ np.linalg.lstsq(one.free, errors, rcond=None)[0])
+            changes.append(row[:p] @ _linear_step(one, errors))
             continue
         moved = []
         for params in one.params:
@@ -137,14 +144,20 @@ def draw_values(
     return np.column_stack(changes)
 
 
+def _linear_step(one: Estimated, errors: np.ndarray) -> np.ndarray:
+    """The step of a linear equation, shape (p, b)."""
+    root = np.sqrt(one.weights)[:, None]
+    return np.linalg.lstsq(root * one.free, root * errors, rcond=None)[0] / one.information
+
+
 def _step(one: Estimated, params: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """The step, shape (k, b)."""
     if not params[one.objective.network.neural].any():
         change = np.zeros((len(params), errors.shape[1]))
-        change[: one.free.shape[1]] = np.linalg.lstsq(one.free, errors, rcond=None)[0]
+        change[: one.free.shape[1]] = _linear_step(one, errors)
         return change
-    root = len(errors) ** -0.5
+    root = roots(one.weights)[:, None]
     _, gradients = values_and_gradients(one.objective.network, params, one.objective.inputs)
     jacobian = root * gradients
     matrix = GaussNewton(jacobian, one.alpha * one.objective.penalty.ridge)
-    return matrix.solve(jacobian.T @ (root * errors))
+    return matrix.solve(jacobian.T @ (root * errors)) / one.information

@@ -145,3 +145,13 @@ def penalties_ahead(alpha: Any, targets: list[str], horizon: int) -> list[Any]:
         }
         for ahead in range(horizon)
     ]
+
+
+LOSSES = ("gaussian", "student")
+
+
+def read_loss(loss: Any) -> str:
+    """Distribution of the errors."""
+    if loss not in LOSSES:
+        raise SpecificationError(f"loss={loss!r}: choose one of {LOSSES}.")
+    return str(loss)

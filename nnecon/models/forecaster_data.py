@@ -25,11 +25,11 @@ from nnecon.data.windows import (
     windows,
 )
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.models.forecast_settings import linear_lags, read_strategy
+from nnecon.models.forecast_settings import linear_lags, read_loss, read_strategy
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
 
-COMMON = ("strategy", "horizon")
+COMMON = ("strategy", "horizon", "loss")
 """Arguments that all forecasters take."""
 
 BY_HORIZON = ("sample", "prepared")
@@ -62,6 +62,7 @@ class ForecasterData(Immutable):
     strategy: str
     horizon: int | None
     lead: int | None
+    loss: str
     _given: Mapping[str, Any]
     _specify: Any
 
@@ -117,6 +118,7 @@ class ForecasterData(Immutable):
             (common if name in COMMON else own)[name] = specification[name]
         strategy = common["strategy"] or "recursive"
         self.__dict__.update(read_strategy(strategy, common["horizon"]), lead=None)
+        self.__dict__.update(loss=read_loss(common["loss"] or "gaussian"))
         self.__dict__.update(self._specify(**own), _given=dict(specification))
         lags, told = linear_lags(
             self.linear_lags, self.max_lags, series, self._known, self.frequency

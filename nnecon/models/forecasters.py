@@ -63,6 +63,9 @@ class LSTMForecaster(Forecaster):
         How forecasts go on: the system is iterated, or each horizon has equations of its own.
     horizon : int, optional
         Periods ahead of direct forecasts.
+    loss : {"gaussian", "student"}
+        Squared errors, or the likelihood of Student-t errors, whose degrees of freedom and scale
+        are estimated.
 
     Raises
     ------
@@ -154,7 +157,7 @@ class AttentionForecaster(Forecaster):
         Units of all heads together.
     heads : int
         Heads, a divisor of ``units``.
-    window, linear_part, linear_lags, max_lags, strategy, horizon
+    window, linear_part, linear_lags, max_lags, strategy, horizon, loss
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -227,7 +230,7 @@ class ConvForecaster(Forecaster):
     pooling : {"mean", "max", "l2", "distance", "last"}
         How the window becomes one number a channel: the last value, which knows when things
         happened, or a mean, maximum or norm over the window, which do not.
-    window, linear_part, linear_lags, max_lags, strategy, horizon
+    window, linear_part, linear_lags, max_lags, strategy, horizon, loss
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -317,7 +320,7 @@ class NeuralAR(Forecaster):
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
-    linear_part, linear_lags, max_lags, strategy, horizon
+    linear_part, linear_lags, max_lags, strategy, horizon, loss
         As in :class:`LSTMForecaster`.
 
     Notes

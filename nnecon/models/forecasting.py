@@ -149,7 +149,7 @@ class Forecaster(ForecasterData):
         effects = LagEffects(network, self.layout, scaling, ready.rows, self.series.names)
         return Task(
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
-            warm, solver, Execution(),
+            warm, solver, Execution(), np.ones(len(target)), self.loss == "student",
         )  # fmt: skip
 
     def restore(
@@ -165,7 +165,7 @@ class Forecaster(ForecasterData):
             equations.append(
                 Equation(
                     kept.name, objective, scaling, kept.solutions, kept.alpha, kept.rule, kept.edf,
-                    kept.path, kept.cv,
+                    kept.path, kept.cv, kept.weights, kept.tail,
                 )
             )  # fmt: skip
         return ForecasterResults(self, tuple(equations), meta["search"])

@@ -150,7 +150,7 @@ def _without(estimate: Fitted, kept: np.ndarray) -> tuple[Equation, ...]:
 
 
 def _refitted(equation: Equation, weights: np.ndarray, solver: Solver) -> Equation:
-    objective = equation.objective
+    objective, weights = equation.objective, weights * equation.weights
     base = least_squares(equation.network, objective.inputs, objective.target, weights)
     if equation.is_linear:
         chain = Chain.single(weights, base, np.inf)

@@ -13,7 +13,7 @@ from nnecon.data.storage import pack_frame
 from nnecon.data.windows import raw_rows, standard_rows
 from nnecon.estimation.kernels import fitted
 from nnecon.exceptions import ForecastError, SpecificationError
-from nnecon.inference.parameter_draws import Estimated, draw_values
+from nnecon.inference.parameter_draws import draw_values
 from nnecon.inference.simulation import draw_shocks
 from nnecon.report import tables
 from nnecon.results.archive import under_prefix, write_archive
@@ -21,11 +21,11 @@ from nnecon.results.block_errors import BLOCKS, direct_errors
 from nnecon.results.fan import fan_chart
 from nnecon.results.forecast_archive import equations_state
 from nnecon.results.forecast_outlooks import INTERVALS
-from nnecon.results.forecasting import ForecasterResults
+from nnecon.results.forecasting import FORMATS, ForecasterResults
 from nnecon.results.future import Future, future_of
 from nnecon.results.new_data import NewData
 from nnecon.results.outlook import Forecast, check_steps
-from nnecon.results.simulator import PARAMETER_DRAWS, PATHS, SHOCKS
+from nnecon.results.simulator import PARAMETER_DRAWS, PATHS, SHOCKS, estimated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,7 +202,7 @@ class DirectResults(NewData):
         found = [
             self._reach(future, step, shocks, parameters, count, random) for step in range(steps)
         ]
-        linear = all(part.is_linear for part in self._used(future, steps))
+        linear = all(part.is_linear and not part.student for part in self._used(future, steps))
         variances = {
             source: np.stack([one.variances[source] for one in found])
             for source in ("shocks", "parameters", "starts")
@@ -267,14 +267,12 @@ class DirectResults(NewData):
         spread = starts = none
         paths = mean + draw_shocks(shocks, part._covariance, errors, count, 1, rng)[:, 0]
         n, p = part.nobs, part.model.layout.n_linear
-        if parameters and part.is_linear:
+        if parameters and part.is_linear and not part.student:
             spread = own * _leverage(part.equations[0].objective.inputs[:, :p], row[:p])
             paths = paths + np.sqrt(spread) * rng.standard_normal((count, len(mean)))
         elif parameters:
             equations = [
-                Estimated(
-                    one.objective, one.params, one.alpha, errors[:, at] / size, not one.is_linear
-                )
+                estimated(one, errors[:, at] / size)
                 for at, (one, size) in enumerate(zip(part.equations, scale, strict=True))
             ]
             moved = scale * draw_values(equations, row, PARAMETER_DRAWS, lead + 1, rng)
@@ -408,7 +406,7 @@ class DirectResults(NewData):
         table = tables.Table(
             pd.DataFrame.from_dict(rows, orient="index"),
             "Equations",
-            {"penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "CV RMSE": 3, "linear": 3},
+            FORMATS,
         )
         notes = [
             "Penalty inf: the equation is OLS. Std. error: of the forecast error at the horizon, "

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnecon.data.scaling import Scaling
+from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import certify
+from nnecon.estimation.kernels import fitted
 from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.student import Tail, student_regression
 from nnecon.nets import LinearPart
 from nnecon.results.path import CrossValidation, RegularizationPath
 
@@ -31,6 +34,10 @@ class Equation:
         Effective degrees of freedom, the mean over draws.
     path, cv
         None where they were not computed.
+    weights : ndarray of shape (n,)
+        Weights of the rows: one but where errors are Student-t.
+    tail : Tail, optional
+        Student-t errors in standardised units; None where losses are squares.
     """
 
     name: str
@@ -40,8 +47,10 @@ class Equation:
     alpha: float
     rule: str
     edf: float
-    path: RegularizationPath | None = None
-    cv: CrossValidation | None = None
+    path: RegularizationPath | None
+    cv: CrossValidation | None
+    weights: np.ndarray
+    tail: Tail | None
 
     @property
     def network(self) -> LinearPart:
@@ -65,6 +74,13 @@ class Equation:
         """Whether every draw is certified."""
         return all(solution.converged for solution in self.solutions)
 
+    def log_density(self) -> np.ndarray:
+        """Log density of each residual with Student-t errors, in units of the target, (n,)."""
+        assert self.tail is not None
+        values = [fitted(self.network, draw, self.objective.inputs) for draw in self.params]
+        residual = self.objective.target - np.mean(values, axis=0)
+        return self.tail.log_density(residual) - np.log(self.scaling.target_scale)
+
     @property
     def linear(self) -> np.ndarray:
         """Coefficients of the linear part in the user's units, shape (p,); the mean over draws."""
@@ -74,16 +90,17 @@ class Equation:
         coefs[0] += scaling.target_shift - coefs[1:] @ scaling.linear_shift[1:]
         return coefs
 
-    def classical(self, coefs: np.ndarray) -> "Equation":
-        """The equation without its network, from least-squares coefficients (p,)."""
-        scaling, p = self.scaling, len(self.scaling.linear)
-        params = np.zeros(self.network.n_params)
-        params[1:p] = coefs[1:] * scaling.linear_scale[1:] / scaling.target_scale
-        centred = coefs[0] + coefs[1:] @ scaling.linear_shift[1:] - scaling.target_shift
-        params[0] = centred / scaling.target_scale
-        chain = Chain.single(np.ones(len(self.objective.target)), params, np.inf)
-        solution = certify(self.objective, params, chain, "least squares", 1)
+    def classical(self) -> "Equation":
+        """The equation without its network: least squares, or Student-t errors."""
+        objective, p = self.objective, len(self.scaling.linear)
+        weights, tail = self.weights, self.tail
+        if tail is not None:
+            found = student_regression(objective.inputs[:, :p], objective.target)
+            weights, tail = found.weights, found.tail
+        params = least_squares(self.network, objective.inputs, objective.target, weights)
+        chain = Chain.single(weights, params, np.inf)
+        solution = certify(objective, params, chain, "least squares", 1)
         return replace(
             self, solutions=(solution,), alpha=np.inf, rule="the user", edf=float(p), path=None,
-            cv=None,
+            cv=None, weights=weights, tail=tail,
         )  # fmt: skip

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nnecon.data.storage import State, pack_frame, unpack_frame
 from nnecon.estimation.problem import Solution
+from nnecon.estimation.student import Tail
 from nnecon.results.archive import (
     SOLUTION_ARRAYS,
     cv_from_state,
@@ -38,6 +39,8 @@ class Kept:
     edf: float
     path: RegularizationPath | None
     cv: CrossValidation | None
+    weights: np.ndarray
+    tail: Tail | None
 
 
 def equations_state(equations: Sequence[Equation]) -> State:
@@ -77,6 +80,9 @@ def _equation_state(equation: Equation) -> State:
         for at, one in enumerate(equation.solutions)
         for name in SOLUTION_ARRAYS
     }
+    arrays["weights"] = equation.weights
+    if equation.tail is not None:
+        meta["tail"] = [equation.tail.df, equation.tail.scale]
     if equation.path is not None:
         meta["path"], held = path_state(equation.path)
         arrays |= under_prefix("path", held)
@@ -93,7 +99,11 @@ def _kept(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], index: pd.I
     )
     path = path_from_state(meta["path"], under(arrays, "path")) if "path" in meta else None
     cv = cv_from_state(meta["cv"], under(arrays, "cv"), index) if "cv" in meta else None
-    return Kept(meta["name"], solutions, meta["alpha"], meta["rule"], meta["edf"], path, cv)
+    tail = Tail(*meta["tail"]) if "tail" in meta else None
+    return Kept(
+        meta["name"], solutions, meta["alpha"], meta["rule"], meta["edf"], path, cv,
+        arrays["weights"], tail,
+    )  # fmt: skip
 
 
 def backtest_state(found: Any) -> State:

@@ -128,6 +128,23 @@ class ForecasterNumbers(NewData):
             )
         return found
 
+    @property
+    def student(self) -> bool:
+        """Whether errors are Student-t."""
+        return self.model.loss == "student"
+
+    @property
+    def tails(self) -> pd.DataFrame:
+        """Student-t errors: ``df`` and ``scale`` in units of the target, a row a target."""
+        found = {
+            one.name: (one.tail.df, one.tail.scale * one.scaling.target_scale)
+            for one in self._own
+            if one.tail is not None
+        }
+        if not found:
+            raise SpecificationError("errors are Gaussian; build the model with loss='student'.")
+        return pd.DataFrame.from_dict(found, orient="index", columns=["df", "scale"])
+
     # -- fit --------------------------------------------------------------------------------------
 
     @property
@@ -259,7 +276,9 @@ class ForecasterNumbers(NewData):
 
     @property
     def llf(self) -> float:
-        """Gaussian log-likelihood of the targets."""
+        """Log-likelihood of the targets: Gaussian, or of Student-t errors equation by equation."""
+        if self.student:
+            return float(sum(one.log_density().sum() for one in self._own))
         m = len(self.targets)
         return -0.5 * self.nobs * (m * np.log(2.0 * np.pi) + self._log_determinant + m)
 
@@ -267,9 +286,12 @@ class ForecasterNumbers(NewData):
         """Criterion that charges ``penalty`` for a degree of freedom.
 
         With several series, the log determinant plus ``penalty * edf / n`` as in statsmodels' VAR;
-        with one, ``-2 llf + penalty (edf + 1)`` as in its AutoReg.
+        with one, ``-2 llf + penalty (edf + 1)`` as in its AutoReg. With Student-t errors,
+        ``-2 llf + penalty (edf + 2 m)``, m targets having a scale and degrees of freedom each.
         """
         spent = float(self.edf.sum())
+        if self.student:
+            return -2.0 * self.llf + penalty * (spent + 2.0 * len(self.targets))
         if self.single:
             return -2.0 * self.llf + penalty * (spent + 1.0)
         return self._log_determinant + penalty * spent / self.nobs
@@ -317,10 +339,7 @@ class ForecasterNumbers(NewData):
     @cached_property
     def _plain(self) -> Self:
         """Results with the classical equations in the place of the networks."""
-        table = np.linalg.lstsq(self.model.sample.linear, self.model.sample.target, rcond=None)[0]
-        equations = tuple(
-            one.classical(coefs) for one, coefs in zip(self.equations, table.T, strict=True)
-        )
+        equations = tuple(one.classical() for one in self.equations)
         return type(self)(self.model, equations, self.search, self.data, self.begin)
 
     @cached_property

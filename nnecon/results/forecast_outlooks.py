@@ -102,7 +102,7 @@ class ForecasterOutlooks(ForecasterNumbers):
             return self._conformal(middle, exog, check_steps(blocks, "blocks"), rng)
         future = self._future(check_steps(steps), exog, conditions)
         m, late, index = len(self.targets), future.late, future.index
-        if self.is_linear and not parameters:
+        if self.is_linear and not parameters and not self.student:
             found = forecast_moments(
                 self._linear_system, future.history, future.known, future.imposed
             )
@@ -110,8 +110,9 @@ class ForecasterOutlooks(ForecasterNumbers):
             told = "exact, shocks alone"
             return Forecast(tuple(self.targets), index, mean, se, None, {"shocks": se**2}, told)
         count = check_steps(repetitions, "repetitions")
+        uncertain = not self.is_linear if parameters is None else parameters
         made = self._simulator.forecast(
-            future, count, shocks, parameters is not False, np.random.default_rng(rng)
+            future, count, shocks, uncertain, np.random.default_rng(rng)
         )
         sources = {
             name: getattr(made, name)[late:, :m] for name in ("shocks", "parameters", "starts")

@@ -1,5 +1,6 @@
 """Results of a forecaster: their summary."""
 
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ LABELS = {
     "bic": "BIC",
     "hqic": "HQIC",
 }
+
+FORMATS: dict[Hashable, str | int | Callable[[Any], str]] = {
+    "penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "t df": 1, "CV RMSE": 3, "linear": 3,
+}  # fmt: skip
+"""How columns of the equations' table are written."""
 
 
 class ForecasterResults(ForecasterResponses):
@@ -74,6 +80,8 @@ class ForecasterResults(ForecasterResponses):
                 "edf": one.edf,
                 "std. error": float(np.sqrt(self._covariance[at, at])),
             }
+            if one.tail is not None:
+                row["t df"] = one.tail.df
             if one.cv is not None:
                 place = int(np.flatnonzero(one.cv.alphas == one.alpha)[0])
                 row["CV RMSE"] = float(np.sqrt(one.cv.mean[place]))
@@ -137,7 +145,7 @@ class ForecasterResults(ForecasterResponses):
             tables.Table(
                 self.equations_frame(),
                 "Equations",
-                {"penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "CV RMSE": 3, "linear": 3},
+                FORMATS,
             )
         ]
         effects = self.effects
@@ -149,6 +157,11 @@ class ForecasterResults(ForecasterResponses):
             "Penalty inf: the equation is the classical one. Std. error: of the one-step forecast "
             "error, corrected for effective degrees of freedom (edf)."
         ]
+        if self.student:
+            notes.append(
+                "Errors are Student-t, equation by equation. Errors of cross-validation are "
+                "weighted by how far the linear equation's residuals lie out."
+            )
         zero = [one.name for one in self._own if one.is_linear and np.isfinite(one.alpha)]
         if zero:
             notes.append(

@@ -206,12 +206,19 @@ class Simulator:
 
     def _estimated(self) -> list[Estimated]:
         return [
-            Estimated(
-                one.objective,
-                one.params,
-                one.alpha,
-                self.residuals[:, at] / one.scaling.target_scale,
-                not one.is_linear,
-            )
+            estimated(one, self.residuals[:, at] / one.scaling.target_scale)
             for at, one in enumerate(self.equations)
         ]
+
+
+def estimated(equation: Equation, residual: np.ndarray) -> Estimated:
+    """What draws of the parameters need of an equation, with standardised residuals (n,)."""
+    return Estimated(
+        equation.objective,
+        equation.params,
+        equation.alpha,
+        residual,
+        not equation.is_linear,
+        equation.weights,
+        1.0 if equation.tail is None else equation.tail.information,
+    )

@@ -54,10 +54,23 @@ def garch(paths, steps, g, state=None):
     return values, np.column_stack([y, variance, e])
 
 
+def heavy(paths, steps, g, state=None):
+    """Logistic smooth-transition autoregression with Student-t errors of three degrees."""
+    y = np.zeros((paths, 1)) if state is None else state
+    values = np.empty((paths, steps, 1))
+    for t in range(steps):
+        weight = 1.0 / (1.0 + np.exp(-3.0 * y))
+        y = (0.8 - 1.1 * weight) * y + g.standard_t(3.0, (paths, 1))
+        values[:, t] = y
+    return values, y
+
+
 PROCESSES = {"linear": linear, "smooth transition": smooth_transition, "garch": garch}
+HEAVY = {"heavy tails": heavy}
 
 MODELS = {
     "NeuralAR": (ne.NeuralAR, {"linear_lags": 1, "hidden": (4,)}),
+    "Student-t": (ne.NeuralAR, {"linear_lags": 1, "hidden": (4,), "loss": "student"}),
     "LSTM": (ne.LSTMForecaster, {"linear_lags": 1, "units": (2,), "window": 4}),
 }
 
@@ -65,7 +78,7 @@ MODELS = {
 def replication(process, seed, model="NeuralAR", fit=None, **options):
     """Coverage and width by horizon, each (horizon,), in one sample; means over series."""
     g = np.random.default_rng(seed)
-    simulate = PROCESSES[process]
+    simulate = {**PROCESSES, **HEAVY}[process]
     values, state = simulate(1, PERIODS + BURN, g)
     values = values[0, BURN:]
     index = pd.period_range("1900Q1", periods=PERIODS, freq="Q")

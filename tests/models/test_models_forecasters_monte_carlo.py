@@ -36,6 +36,11 @@ def test_ninety_percent_intervals_cover_ninety_percent(process):
     assert found["coverage"].between(0.87, 0.93).all()
 
 
+def test_intervals_of_heavy_tailed_errors_cover_ninety_percent():
+    found = coverage("heavy tails", 60, "Student-t")
+    assert found["coverage"].between(0.87, 0.93).all(), found
+
+
 @pytest.mark.parametrize("process", PROCESSES)
 def test_intervals_of_recurrent_networks_cover_ninety_percent(process):
     found = coverage(process, 25, "LSTM")
