@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nnecon.exceptions import DataError
+from nnecon.exceptions import DataError, SpecificationError
 
 LEVEL = 0.05
 """Sentences speak of rejection at p-values up to this level, which bootstraps attain exactly."""
@@ -125,8 +126,31 @@ def to_frame(tests: Iterable[HypothesisTest]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index([test.name for test in tests], name="test"))
 
 
-def as_vector(values: object, name: str, size: int | None = None) -> np.ndarray:
-    """Check and convert one series of numbers; shape (n,)."""
+def check_names(names: Any) -> None:
+    """Refuse what is no pair of names, such as a third series of numbers."""
+    pair = isinstance(names, tuple | list) and len(names) == 2
+    if not (pair and all(isinstance(name, str) for name in names)):
+        raise SpecificationError(
+            f"names={names!r}: give what the two are called, two texts such as ('network', 'OLS'); "
+            "the two series before them are errors or losses, not outcomes and forecasts."
+        )
+
+
+def as_vector(
+    values: object, name: str, size: int | None = None, like: object = None
+) -> np.ndarray:
+    """Check and convert one series of numbers; shape (n,).
+
+    Where ``like``, another series, and this one have labels of rows, these must be the same.
+    """
+    if isinstance(values, pd.Series | pd.DataFrame) and isinstance(like, pd.Series | pd.DataFrame):
+        same = len(values) != len(like) or values.index.equals(like.index)
+        if not same:
+            at = int(np.argmax(np.asarray(values.index != like.index)))
+            raise DataError(
+                f"{name} has the row {values.index[at]} where the other series has "
+                f"{like.index[at]}; bring both to the same rows in the same order."
+            )
     vector = _numbers(values, name)
     if vector.ndim == 2 and vector.shape[1] == 1:
         vector = vector[:, 0]

@@ -14,6 +14,7 @@ asymptotic p-values reject too rarely in small samples and with many terms; by d
 from a wild bootstrap.
 """
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -241,7 +242,12 @@ def reset_test(
     HypothesisTest
     """
     name = "RESET"
-    if not powers or any(int(power) != power or power < 2 for power in powers):
+    listed = isinstance(powers, Sequence) and not isinstance(powers, str)
+    whole = listed and all(
+        isinstance(power, int | np.integer) and not isinstance(power, bool) and power >= 2
+        for power in powers
+    )
+    if not (powers and whole):
         raise SpecificationError(f"powers={powers!r} must be whole numbers of at least two.")
     if (fitted is None) != (gradient is None):
         raise SpecificationError("Give fitted and gradient of a network together.")

@@ -197,7 +197,7 @@ class Model(Immutable):
     def _labels(self, given: Any, name: str) -> np.ndarray:
         """One label a row, or two, given as a list of two columns, a frame or a matrix."""
         several = isinstance(given, list | tuple) and len(given) == 2 and len(self.endog) != 2
-        if several and not all(isinstance(one, str) for one in given):
+        if several and all(np.ndim(one) == 1 for one in given):
             given = np.column_stack([self._labels(one, name) for one in given])
         labels = self.design.align(given, name)
         if labels.ndim == 2 and labels.shape[1] == 1:

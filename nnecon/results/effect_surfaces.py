@@ -155,6 +155,11 @@ def strengths(
     if isinstance(n_points, bool) or not isinstance(n_points, int) or n_points < 2:
         raise SpecificationError(f"n_points={n_points!r}: give a number of rows, at least 2.")
     every = {_name(regressor): regressor for regressor in design.regressors}
+    if len(every) < 2:
+        only = next(iter(every), None)
+        raise SpecificationError(
+            f"an interaction needs two variables, but the model has only {only!r}."
+        )
     if len(names) > 2:
         raise SpecificationError("name one variable, or two; without names all pairs are computed.")
     wanted = [_name(design.mover(name)) for name in names]

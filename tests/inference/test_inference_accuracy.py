@@ -280,6 +280,32 @@ def moving_average(g, size, order):
     return np.convolve(shocks, np.ones(order), "valid")
 
 
+def test_series_of_other_rows_are_not_compared_by_position():
+    g = np.random.default_rng(0)
+    one, other = pd.Series(g.standard_normal(30)), pd.Series(g.standard_normal(30))
+    moved = other.set_axis(range(5, 35))
+    for test in (
+        lambda second: diebold_mariano(one**2, second**2),
+        lambda second: giacomini_white(one**2, second**2),
+        lambda second: clark_west(one, second),
+        lambda second: encompassing(one, second),
+        lambda second: pesaran_timmermann(one, second),
+    ):
+        assert test(other).applies
+        with pytest.raises(DataError, match="has the row 5 where the other series has 0"):
+            test(moved)
+    assert diebold_mariano(one**2, moved.to_numpy() ** 2).applies
+
+
+def test_outcomes_and_two_forecasts_are_no_errors_with_names():
+    y, first, second = np.random.default_rng(0).standard_normal((3, 30))
+    for test in (clark_west, encompassing):
+        with pytest.raises(SpecificationError, match=r"what the two are called.*are errors"):
+            test(y, first, second)
+    with pytest.raises(SpecificationError, match="two texts"):
+        diebold_mariano(y**2, first**2, names=("one", 2))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("horizon", [1, 4])
 def test_size_of_diebold_mariano_and_encompassing(horizon):

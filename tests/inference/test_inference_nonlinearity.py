@@ -353,3 +353,10 @@ def test_weights_are_duplicated_rows():
         given = test(Y, X, weights=weights, form="chi2")
         copied = test(Y[twice], X[twice], form="chi2")
         assert given.statistic / 150 == pytest.approx(copied.statistic / len(twice))
+
+
+@pytest.mark.parametrize("powers", [2, "2", (1,), (2.5,), (), (True,)])
+def test_powers_of_reset_are_a_list_of_whole_numbers(powers):
+    g = np.random.default_rng(0)
+    with pytest.raises(SpecificationError, match="must be whole numbers of at least two"):
+        reset_test(g.standard_normal(30), g.standard_normal((30, 2)), powers=powers)

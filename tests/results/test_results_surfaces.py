@@ -331,3 +331,9 @@ def test_some_levels_of_a_category(curved_results):
     every = curved_results.effect_curve("region").frame
     some = curved_results.effect_curve("region", grid=["West", "East"]).frame
     pd.testing.assert_frame_equal(some, every.loc[["West", "East"]])
+
+
+def test_one_variable_has_no_interactions(curved_frame):
+    results = ne.NeuralRegression.from_formula("y ~ x1", curved_frame, hidden=()).fit()
+    with pytest.raises(SpecificationError, match="two variables, but the model has only 'x1'"):
+        results.interaction_strength()

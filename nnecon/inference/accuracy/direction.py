@@ -39,7 +39,7 @@ def pesaran_timmermann(
     title = "Pesaran-Timmermann"
     null = "Signs of outcomes and forecasts are independent"
     outcome = as_vector(actual, "actual") > 0
-    guess = as_vector(forecast, "forecast", len(outcome)) > 0
+    guess = as_vector(forecast, "forecast", len(outcome), actual) > 0
     size, right = len(outcome), float((outcome == guess).mean())
     up, said = float(outcome.mean()), float(guess.mean())
     for share, what in ((up, "outcomes"), (said, "forecasts")):

@@ -10,6 +10,7 @@ from nnecon.inference.hypotheses import (
     HypothesisTest,
     as_matrix,
     as_vector,
+    check_names,
     chi_squared,
     does_not_apply,
     shown_pvalue,
@@ -77,6 +78,7 @@ def diebold_mariano(
     'The network predicts better (p < 0.001).'
     """
     name = "Diebold-Mariano"
+    check_names(names)
     null = f"{names[0]} and {names[1]} predict equally well"
     losses, difference = _difference(loss, reference)
     check_alternative(alternative)
@@ -143,6 +145,7 @@ def giacomini_white(
     """
     conditional = instruments is not None
     name = f"Giacomini-White ({'conditional' if conditional else 'unconditional'})"
+    check_names(names)
     null = f"{names[0]} and {names[1]} are expected to predict equally well"
     if conditional:
         null += ", whatever the instruments say"
@@ -200,7 +203,7 @@ def check_alternative(alternative: str) -> None:
 
 def _difference(loss: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = as_vector(loss, "loss")
-    losses = np.column_stack([first, as_vector(reference, "reference", len(first))])
+    losses = np.column_stack([first, as_vector(reference, "reference", len(first), loss)])
     return losses, losses[:, 0] - losses[:, 1]
 
 

@@ -197,7 +197,7 @@ def superior_predictive_ability(
     _check_bootstrap(bootstrap)
     title = "Superior predictive ability"
     null = f"No model predicts better than {benchmark_name[0].lower()}{benchmark_name[1:]}"
-    difference = as_vector(benchmark, "benchmark", len(table))[:, None] - table
+    difference = as_vector(benchmark, "benchmark", len(table), losses)[:, None] - table
     level = np.abs(table).mean()
     differs = np.abs(difference).max(axis=0) > 1e-12 * level
     if not differs.any():

@@ -9,6 +9,7 @@ from nnecon.inference.hypotheses import (
     LEVEL,
     HypothesisTest,
     as_vector,
+    check_names,
     does_not_apply,
     shown_pvalue,
     student,
@@ -57,6 +58,7 @@ def clark_west(
     'The network predicts better than OLS, which it contains (p < 0.001).'
     """
     name = "Clark-West"
+    check_names(names)
     null = f"{names[0]} predicts as well as {names[1]}, which contains it"
     small, large = _errors(errors, errors_large)
     gain = small**2 - large**2 + (small - large) ** 2
@@ -113,6 +115,7 @@ def encompassing(
     HypothesisTest
     """
     name = "Forecast encompassing"
+    check_names(names)
     null = f"{names[0]} encompasses {names[1]}, which adds nothing to it"
     first, second = _errors(errors, errors_other)
     check_alternative(alternative)
@@ -138,7 +141,7 @@ def encompassing(
 
 def _errors(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     one = as_vector(first, "errors")
-    return one, as_vector(second, "the second series of errors", len(one))
+    return one, as_vector(second, "the second series of errors", len(one), first)
 
 
 def _mean_test(values, apart, first, second, horizon, lags, kernel) -> float | str:

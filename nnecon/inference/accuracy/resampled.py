@@ -9,6 +9,7 @@ from nnecon.inference.hypotheses import (
     LEVEL,
     HypothesisTest,
     as_vector,
+    check_names,
     does_not_apply,
     shown_pvalue,
     student,
@@ -69,8 +70,9 @@ def corrected_resampled_t(
     't with 4 degrees of freedom'
     """
     small = as_vector(errors, "errors")
-    large = as_vector(errors_large, "errors_large", len(small))
+    large = as_vector(errors_large, "errors_large", len(small), errors)
     title = "Clark-West by folds" if nested else "Nadeau-Bengio"
+    check_names(names)
     null = f"{names[0]} and {names[1]} predict equally well"
     if nested:
         null = f"{names[0]} predicts as well as {names[1]}, which contains it"
