@@ -114,12 +114,14 @@ def test_report_has_chapters_on_forecasts(csv, tmp_path):
     options = ["--formula", "growth ~ lag(growth, 1)", "--hidden", "", "--target", "infl"]
     assert main(["report", str(csv), *options, "--out", str(out)]) == 0
     page = (out / "index.html").read_text()
-    for title in ("Forecasts", "Would it have forecast better?", "Responses to a shock"):
+    titles = "Forecasts", "Would it have forecast better?", "One system with states"
+    for title in (*titles, "Responses to a shock"):
         assert f"{title}</h2>" in page
     assert "quick settings: 2 starts, 8 penalties" in page
     assert page.index("Responses to a shock") < page.rindex("Summary and program")
     names = {path.name for path in out.rglob("*.*")}
     assert {"fan.pdf", "gains.pdf", "responses.pdf", "backtest.tex", "forecasts.tex"} <= names
+    assert {"state-space.tex", "state-space-fan.pdf"} <= names
     table = (out / "tables" / "backtest.tex").read_text()
     frame = ne.read_table(csv)
     expected = ne.backtest(

@@ -16,11 +16,13 @@ from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import is_time_index
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.forecasters import LSTMForecaster, NeuralAR
+from nnecon.models.state_space import RNNStateSpace
 from nnecon.report.html import Chapter
 from nnecon.report.plots import save_pdf
 from nnecon.results.backtest import Backtest
 from nnecon.results.forecast_chapters import forecast_chapters
 from nnecon.results.forecasting import ForecasterResults
+from nnecon.results.state_space_chapter import state_space_chapter
 
 MACRO_TARGETS = ("growth", "infl", "tbilrate")
 
@@ -244,7 +246,22 @@ def report_chapters(
         "earlier dates (`--initial`)."
     )
     assert isinstance(results, ForecasterResults)
-    return forecast_chapters(results, found, results.girf(targets[-1]), labels, settings)
+    chapters = forecast_chapters(results, found, results.girf(targets[-1]), labels, settings)
+    return [*chapters, _states(frame, targets, labels, progress)]
+
+
+def _states(
+    frame: pd.DataFrame, targets: list[str], labels: dict[str, str], progress: bool
+) -> Chapter:
+    """The chapter on a recurrent state-space model, at quick settings."""
+    model = RNNStateSpace.from_formula(_formula(targets, []), frame, stable=True)
+    options: dict[str, Any] = {"n_starts": REPORT["starts"], "alphas": REPORT["alphas"]}
+    results = model.fit(progress=progress, **options)
+    settings = (
+        f"Quick settings: {REPORT['starts']} starts, {REPORT['alphas']} penalties, chosen by the "
+        "errors of one-step forecasts in five expanding windows."
+    )
+    return state_space_chapter(results, labels, settings)
 
 
 def named_models(

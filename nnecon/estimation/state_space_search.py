@@ -28,7 +28,7 @@ POLISHED = 1e-10
 STEP = 1e-5
 """Change of a parameter for differences of the gradient, as a share of its size."""
 
-NEWTON_STEPS = 30
+NEWTON_STEPS = 12
 LARGE = 400
 """Parameters beyond which the Hessian is not worth its time, and L-BFGS goes on instead."""
 

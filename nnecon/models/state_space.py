@@ -373,6 +373,11 @@ class RNNStateSpace(StateSpaceData):
         """The vector autoregression on the same rows."""
         return classical_fit(self._search(self._start(generator(0))))
 
+    def results_of_classical(self) -> RNNStateSpaceResults:
+        """Results of the vector autoregression on the same rows."""
+        estimate = StateSpaceEstimate(self.classical, np.inf, "the classical model", "none")
+        return RNNStateSpaceResults(self, estimate)
+
     @property
     def description(self) -> str:
         """The network in a few words."""

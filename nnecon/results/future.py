@@ -41,7 +41,14 @@ class Future:
 
 
 def future_of(
-    model: Any, data: Series, ordinals: np.ndarray, steps: int, exog: Any, conditions: Any
+    model: Any,
+    data: Series,
+    ordinals: np.ndarray,
+    steps: int,
+    exog: Any,
+    conditions: Any,
+    *,
+    filtered: bool = False,
 ) -> Future:
     """Read what is known about the periods that are forecast.
 
@@ -59,12 +66,15 @@ def future_of(
         Known regressors of these periods.
     conditions : DataFrame, optional
         Values that series take in some of these periods.
+    filtered : bool
+        Whether the model filters what is missing, so that lags need not be there.
     """
     n = len(data.index)
     whole = np.flatnonzero(np.isfinite(data.endog).all(axis=1))
     origin = int(whole[-1]) + 1
     late = n - origin
-    _check_past(model, data, origin, 1 if model.direct else late + steps)
+    if not filtered:
+        _check_past(model, data, origin, 1 if model.direct else late + steps)
     ahead = ordinals[-1] + 1 + np.arange(steps)
     index = model.series.axis.labels(ahead).rename(data.index.name)
     given = _known_ahead(data, index, exog)

@@ -57,7 +57,7 @@ class StateSpaceOutlooks(StateSpaceNumbers):
 
     def _future(self, steps: int, exog: Any, conditions: Any = None) -> Future:
         ordinals = self._ordinals(len(self.data.index))
-        return future_of(self.model, self.data, ordinals, steps, exog, conditions)
+        return future_of(self.model, self.data, ordinals, steps, exog, conditions, filtered=True)
 
     def _rows(self, endog: np.ndarray, known: np.ndarray) -> Rows:
         return self.model.sample_of(endog, known, self._first).rows
