@@ -38,7 +38,7 @@ macro = ne.datasets.load_macro().dropna()
 network = ne.RNNStateSpace.from_formula("infl + growth ~ 1", macro, linear_lags=2, stable=True)
 results = network.fit(alpha=0.03, n_starts=4)
 print(results.summary())
-figure = results.plot_states("contributions")
+figure = results.plot_states("contributions", labels=ne.datasets.MACRO_LABELS)
 
 # %%
 # Forecasts and diagnostics

@@ -85,7 +85,11 @@ def covariance(search: Search, params: np.ndarray, alpha: float, kind: str) -> C
 
 
 def degrees_of_freedom(search: Search, params: np.ndarray, alpha: float) -> float:
-    """Effective number of free parameters, those of covariances included."""
+    """Effective number of free parameters, those of covariances included.
+
+    Where the Hessian is not positive definite (a search that ended at the edge of ``stable``, or
+    has not converged) it counts by its positive part.
+    """
     free = search.free
     information = -search.likelihood.hessian(params, search.rows)[np.ix_(free, free)]
     if not free.any():
@@ -93,8 +97,11 @@ def degrees_of_freedom(search: Search, params: np.ndarray, alpha: float) -> floa
     ridge = _ridge(search, alpha)[free]
     if not ridge.any():
         return float(free.sum())
-    found, _ = inverse(information + np.diag(ridge))
-    return float(np.clip(np.sum(found * information), 0.0, free.sum()))
+    size = np.sqrt(np.maximum(np.abs(np.diag(information + np.diag(ridge))), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(size, size))
+    positive = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    found, _ = inverse(positive + np.diag(ridge / size**2))
+    return float(np.clip(np.sum(found * positive), 0.0, free.sum()))
 
 
 def _ridge(search: Search, alpha: float) -> np.ndarray:

@@ -155,7 +155,8 @@ class RNNStateSpaceResults(StateSpaceResponses):
         level : float
             Level of the bands.
         **options
-            As in :func:`nnecon.report.plots.plot_states`: ``title``, ``figsize``, ``fig``.
+            As in :func:`nnecon.report.plots.plot_states`: ``labels``, ``title``, ``figsize``,
+            ``fig``.
 
         Returns
         -------

@@ -63,7 +63,7 @@ def state_space_chapter(
         ),
     ]
     if not results.is_classical:
-        shown: dict[str, Any] = {"title": None}
+        shown: dict[str, Any] = {"title": None, "labels": labels}
         blocks.append(
             FigureBlock(
                 results.plot_states("contributions", **shown),

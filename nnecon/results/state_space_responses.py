@@ -16,6 +16,7 @@ from nnecon.results.news import News, news_of
 from nnecon.results.outlook import check_level, check_steps
 from nnecon.results.responses import ImpulseResponses
 from nnecon.results.state_space_outlooks import StateSpaceOutlooks
+from nnecon.results.state_space_predictions import StateSpacePredictions
 
 HISTORY_PATHS = 400
 """Paths over all histories of a response."""
@@ -24,7 +25,7 @@ BANDS = 100
 """Draws of the parameters for the band of a response."""
 
 
-class StateSpaceResponses(StateSpaceOutlooks):
+class StateSpaceResponses(StateSpacePredictions):
     """Responses to shocks, and news."""
 
     @property

@@ -1,5 +1,6 @@
 """Charts of state-space models: states with bands, and standardised forecast errors."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def plot_states(
     band: pd.DataFrame | None = None,
     *,
     level: float = 0.9,
+    labels: Mapping[str, str] | None = None,
     title: str | None = "States",
     figsize: tuple[float, float] | None = None,
     fig: "Figure | None" = None,
@@ -44,6 +46,8 @@ def plot_states(
         Half the width of each interval; NaN where there is none.
     level : float
         Level of the intervals, for the legend.
+    labels : mapping, optional
+        What the states are, with units.
     title : str, optional
         Title of the chart.
     figsize : tuple, optional
@@ -76,9 +80,11 @@ def plot_states(
                 color=NETWORK, alpha=0.25, linewidth=0, label=f"{100 * level:g}% interval",
             )  # fmt: skip
         ax.plot(places, values, color=NETWORK, linewidth=1.3, label="state")
-        ax.axhline(0.0, color=GREY, linewidth=0.7)
+        if np.nanmin(values) <= 0.0 <= np.nanmax(values):
+            ax.axhline(0.0, color=GREY, linewidth=0.7)
         last = at == len(names) - 1
-        dress(ax, None, "" if dates is not None or not last else "Period", str(name))
+        dress(ax, None, "" if dates is not None or not last else "Period",
+              (labels or {}).get(name, str(name)))  # fmt: skip
         if dates is not None:
             format_dates(ax)
         ax.margins(x=0.01)
