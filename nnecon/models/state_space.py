@@ -109,8 +109,8 @@ class RNNStateSpace(StateSpaceData):
     >>> results.forecast(2).round(1)  # doctest: +NORMALIZE_WHITESPACE
              infl  growth
     quarter
-    2009Q4    3.2     2.2
-    2010Q1    3.2     2.5
+    2009Q4    3.7     3.0
+    2010Q1    3.8     3.1
     """
 
     def loglike(self, params: Any, transformed: bool = True) -> float:
