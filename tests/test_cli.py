@@ -32,7 +32,7 @@ def test_report_writes_page_tables_figures_and_fit(written):
     assert not re.search(r"(src|href)=.https?://", page)
     tables = {path.name for path in (written / "tables").iterdir()}
     regression = {"data.tex", "effects.tex", "path.tex", "comparison.tex", "diagnostics.tex"}
-    assert tables == regression | {"forecasts.tex", "backtest.tex"}
+    assert tables == regression | {"forecasts.tex", "backtest.tex", "state-space.tex"}
     figures = {path.name for path in (written / "figures").iterdir()}
     assert {"effects.pdf", "path.pdf", "cv.pdf", "shape-1.pdf", "fit.pdf"} <= figures
     loaded = ne.load(written / "results.nnecon")
