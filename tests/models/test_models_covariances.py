@@ -279,6 +279,8 @@ def test_labels_may_be_columns_frames_lists_and_periods():
         fit.with_cov("hac-groupsum", time="period", maxlags=1).bse,
         fit.with_cov("hac-groupsum", time="year", maxlags=1).bse,
     )
+    with pytest.raises(DataError, match="groups has 2 values, but the data have 220 rows"):
+        fit.with_cov("cluster", groups=[1, 2])
     with pytest.raises(DataError, match="unknown column 'quarter'"):
         fit.with_cov("hac-groupsum", time="quarter")
 
