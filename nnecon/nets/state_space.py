@@ -212,28 +212,6 @@ class StateSpaceNetwork:
         new, slope = jax.jvp(activation, (inside,), (jnp.ones_like(inside),))
         return new, slope
 
-    def step(
-        self, parts: Parts, state: jax.Array, past: jax.Array, exog: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        """Next state and mean of the next period.
-
-        Parameters
-        ----------
-        parts : Parts
-        state : (k,)
-        past : (r, m)
-            Series of the periods before, the last first.
-        exog : (q,)
-            Known regressors of the period.
-        """
-        entering = parts.bias + parts.inputs @ self.seen_inputs(self.last(past), exog)
-        new = self.advance(parts, state, entering)
-        return new, self.mean(parts, new, past, exog)
-
-    def last(self, past: jax.Array) -> jax.Array:
-        """Series of the period before; zeros where no past is kept, as nothing looks at it."""
-        return past[0] if past.shape[0] else jnp.zeros(self.n_series)
-
     def mean(self, parts: Parts, state, past, exog) -> jax.Array:
         """Mean (m,) of the series given the state of the same period."""
         lagged = jnp.einsum("lij,lj->i", parts.lags, past[: self.lags])

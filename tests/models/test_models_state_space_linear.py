@@ -287,3 +287,26 @@ def test_missing_lags_are_filtered_as_in_varmax(macro):
     np.testing.assert_allclose(ours.llf_obs, expected.llf_obs[1:], rtol=0, atol=1e-8)
     forecasts = expected.get_forecast(4)
     np.testing.assert_allclose(ours.forecast(4), forecasts.predicted_mean, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_two_factors_at_the_optimum(macro):
+    names = ["infl", "growth", "unemp", "tbilrate"]
+    endog = (macro[names] - macro[names].mean()) / macro[names].std()
+    model = ne.RNNStateSpace(
+        endog, k_states=2, activation="linear", innovations=False, state_noise=True,
+        linear_part=False, error_cov="diagonal",
+    )  # fmt: skip
+    fixed = {f"intercept.{name}": 0.0 for name in names}
+    fixed |= {"bias.h1": 0.0, "bias.h2": 0.0, "sqrt.var.h1": 1.0, "sqrt.var.h2": 1.0}
+    fitted = model.fit_constrained(fixed, n_starts=3)
+    theirs = sm.tsa.DynamicFactor(endog, k_factors=2, factor_order=1, tolerance=0)
+    p = fitted.params
+    loadings = [p[f"loading.h{j}.{name}"] for name in names for j in (1, 2)]
+    variances = [p[f"sqrt.var.{name}"] ** 2 for name in names]
+    move = [p[f"transition.h{j}.h{i}"] for i in (1, 2) for j in (1, 2)]
+    at_best = theirs.smooth([*loadings, *variances, *move])
+    best = theirs.fit(disp=0, maxiter=2000, method="lbfgs", factr=10.0)
+    assert abs(fitted.llf - at_best.llf) < 1e-7
+    assert fitted.llf >= best.llf - 1e-4
+    states_equal(fitted, at_best)
