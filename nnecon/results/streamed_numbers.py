@@ -137,6 +137,10 @@ class StreamedNumbers(NeuralRegressionResults):
         # what curves, surfaces, interactions and Shapley values are read off
         self._needs_rows("a curve, a surface, an interaction or Shapley values")
 
+    def wald_test_terms(self, skip_single: bool = False, debias: bool | None = None) -> Any:
+        """Not available on streams: an error that says what to do instead."""
+        self._needs_rows("wald_test_terms")
+
     def variable_importance(self, *args: Any, **options: Any) -> Any:
         """Not available on streams: an error that says what to do instead."""
         self._needs_rows("variable_importance")

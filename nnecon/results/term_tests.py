@@ -10,7 +10,6 @@ from nnecon.inference.fitted_mean import with_covariance
 from nnecon.inference.terms import patterns
 from nnecon.nets import Dense
 from nnecon.results.partial_effects import PartialEffects
-from nnecon.results.probe import Probe
 
 COEFFICIENTS = "its coefficients are zero"
 """The null for a term of the linear part alone."""
@@ -60,15 +59,16 @@ class TermHypotheses(PartialEffects):
             raise SpecificationError(
                 "a function of your own has no terms; test its parameters with wald_test()."
             )
-        probe = self._probe_for(debias)
-        terms = [term for term in self._terms(probe) if len(term.value) > 1 or not skip_single]
+        if not (debias is None or isinstance(debias, bool)):
+            raise SpecificationError(f"debias={debias!r}: give True, False or None.")
+        terms = [term for term in self._terms(debias) if len(term.value) > 1 or not skip_single]
         if not terms:
             raise SpecificationError("there is no term to test; use skip_single=False.")
         distribution, table = wald_test_terms(terms, self.use_t, self.covariance.df_resid)
         null = pd.Series({term.name: term.null for term in terms}, name="null")
-        return TermTests(distribution, table, null, self._term_notes(null, probe))
+        return TermTests(distribution, table, null, self._term_notes(null, debias))
 
-    def _terms(self, probe: Probe) -> list[Term]:
+    def _terms(self, debias: bool | None) -> list[Term]:
         """What is zero where a term leaves the model, a term at a time."""
         network, scaling = self.model.network, self.estimate.scaling
         alive = bool(np.diag(self.covariance.matrix)[self._network.neural].any())
@@ -76,7 +76,7 @@ class TermHypotheses(PartialEffects):
         terms = []
         for name, columns in columns_by_term(self.model.design).items():
             if alive and np.isin(scaling.inputs, columns).any():
-                terms.append(self._contribution(name, np.array(columns), probe))
+                terms.append(self._contribution(name, np.array(columns), debias))
                 continue
             linear = np.flatnonzero(np.isin(scaling.linear, columns))
             if len(linear):
@@ -86,9 +86,10 @@ class TermHypotheses(PartialEffects):
                 terms.append(Term(name, value, matrix, COEFFICIENTS))
         return terms
 
-    def _contribution(self, name: str, columns: np.ndarray, probe: Probe) -> Term:
+    def _contribution(self, name: str, columns: np.ndarray, debias: bool | None) -> Term:
         """The averages of what a term adds to the mean."""
-        sample, weights = self.model.design.sample, probe.weights
+        probe, sample = self._probe_for(debias), self.model.design.sample
+        weights = probe.weights
         outside = [*columns, *([] if sample.const_index is None else [sample.const_index])]
         others = np.setdiff1d(np.arange(sample.exog.shape[1]), outside)
         along = patterns(sample.exog, columns, others, weights, self.covariance.df_resid)
@@ -99,7 +100,7 @@ class TermHypotheses(PartialEffects):
         found = with_covariance(adds, probe.covariance.joint(len(adds)))
         return Term(name, found.values, found.covariance, CONTRIBUTION)
 
-    def _term_notes(self, null: pd.Series, probe: Probe) -> tuple[str, ...]:
+    def _term_notes(self, null: pd.Series, debias: bool | None) -> tuple[str, ...]:
         of_network = null.index[null == CONTRIBUTION]
         if not len(of_network):
             zero = "The network is zero; the tests are those of the linear part."
@@ -109,7 +110,7 @@ class TermHypotheses(PartialEffects):
             "curvature and interactions."
         ]
         if self._step is not None:
-            notes.append(PENALISED if probe is self._probe else DEBIASED)
+            notes.append(PENALISED if self._probe_for(debias) is self._probe else DEBIASED)
         if len(of_network) == 1:
             notes.append(
                 f"Without {of_network[0]} the network is a constant whose weights are not "

@@ -273,7 +273,7 @@ def test_what_is_not_kept_says_what_to_do(weighted, name):
         getattr(weighted, name)
 
 
-@pytest.mark.parametrize("name", ["plot_fit", "plot_residuals", "predict"])
+@pytest.mark.parametrize("name", ["plot_fit", "plot_residuals", "predict", "wald_test_terms"])
 def test_methods_on_all_rows_say_what_to_do(weighted, name):
     with pytest.raises(SpecificationError, match="results_at"):
         getattr(weighted, name)()
