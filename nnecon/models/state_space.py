@@ -24,7 +24,7 @@ from nnecon.models.state_space_data import StateSpaceData
 from nnecon.models.state_space_fitting import Settings, estimate_model
 from nnecon.results.progress import progress_bar
 from nnecon.results.state_space import RNNStateSpaceResults
-from nnecon.results.state_space_numbers import StateSpaceEstimate
+from nnecon.results.state_space_numbers import StateSpaceEstimate, check_cov_type
 
 NOISE = 0.3
 """Standard deviation at which the noise of a state starts, in standard deviations of the series
@@ -313,6 +313,7 @@ class RNNStateSpace(StateSpaceData):
                 f"alpha={alpha!r} leads to the classical model, but {neural[0]!r} is fixed; give a "
                 "finite penalty, 0 for maximum likelihood."
             )
+        check_cov_type(cov_type)
         draws = read_count("n_starts", n_starts)
         seeds = generator(rng)
         for_folds = seeds.spawn(1)[0]

@@ -52,6 +52,12 @@ class StateSpaceEstimate:
     starts: pd.DataFrame | None = None
 
 
+def check_cov_type(cov_type: str) -> None:
+    """Refuse a covariance that does not exist."""
+    if cov_type not in KINDS:
+        raise SpecificationError(f"cov_type={cov_type!r} is not known; choose one of {[*KINDS]}.")
+
+
 class StateSpaceNumbers(Immutable):
     """What a recurrent state-space model has found.
 
@@ -82,10 +88,7 @@ class StateSpaceNumbers(Immutable):
         data: Series | None = None,
         since: int = 0,
     ) -> None:
-        if cov_type not in KINDS:
-            raise SpecificationError(
-                f"cov_type={cov_type!r} is not known; choose one of {[*KINDS]}."
-            )
+        check_cov_type(cov_type)
         self.__dict__.update(
             model=model,
             estimate=estimate,

@@ -48,7 +48,7 @@ class StateSpacePredictions(StateSpaceOutlooks):
         offset = len(self.data.index) - len(self.index)
         if last < first:
             raise ForecastError("end comes before start.")
-        blind = self._blind(dynamic, first, start)
+        blind = self._blind(dynamic, first)
         beyond = max(last + 1 - len(self.index), 0)
         future = self._future(max(beyond, 1), exog) if beyond else None
         endog, known, index = self.data.endog, self._known, self.data.index
@@ -94,7 +94,7 @@ class StateSpacePredictions(StateSpaceOutlooks):
         """Means of :meth:`get_prediction`, a DataFrame with a column a series."""
         return self.get_prediction(start, end, dynamic, exog).predicted_mean
 
-    def _blind(self, dynamic: Any, first: int, start: Any) -> int:
+    def _blind(self, dynamic: Any, first: int) -> int:
         """Row from which on predictions know nothing."""
         if isinstance(dynamic, bool | np.bool_):
             blind = first if dynamic else len(self.index)

@@ -92,7 +92,7 @@ def test_structural_models_on_nile(nile, trend, gaps):
     forecasts_equal(ours, expected)
 
 
-@pytest.mark.parametrize("trend", [False, True])
+@pytest.mark.parametrize("trend", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_structural_models_at_the_optimum(nile, trend):
     model = structural(nile, trend)
     fitted = model.fit(n_starts=3)
@@ -144,6 +144,7 @@ def test_arma_through_sarimax_on_macro(macro, gaps):
     np.testing.assert_allclose(found["infl"], expected.impulse_responses(8), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_arma_at_the_optimum(macro):
     fitted = arma(macro["infl"], "infl").fit(n_starts=4)
     theirs = sm.tsa.SARIMAX(macro["infl"], exog=np.ones(len(macro)), order=(2, 0, 1), tolerance=0)
