@@ -39,7 +39,8 @@ def test_one_step_spread_is_that_of_the_delta_method(alpha, family):
     found = earlier.get_forecast(1, rng=1)
     # sixty draws of a nearly normal variable: a standard deviation of a fifth
     assert found.variances["parameters"][0, 0] == pytest.approx(variance, rel=0.6)
-    assert variance < 0.2 * results.sigma_u.iloc[0, 0]
+    # a row says less about its own mean than its outcome does, however many parameters there are
+    assert variance < results.sigma_u.iloc[0, 0]
     many = simulator.parameters(800, np.random.default_rng(0))
     moved = np.array([linear[:, 0] for linear, _ in many]) @ objective.inputs[-1, :2]
     gradient = jacobian[-1].copy()

@@ -187,7 +187,9 @@ def test_a_network_has_to_lead(wins, noise, leads):
         gains = sign + noise * g.standard_normal(20)
         linear = np.sqrt(100.0 + gains)
         predictions.append(np.stack([linear, np.full(20, 10.0)]))
-    task = SimpleNamespace(endog=np.zeros(100), folds=SimpleNamespace(test=tests))
+    task = SimpleNamespace(
+        endog=np.zeros(100), folds=SimpleNamespace(test=tests), weights=np.ones(100)
+    )
     assert _leads(task, predictions, 1) == leads
     assert not _leads(task, predictions, 0)
 
