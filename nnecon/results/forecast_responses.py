@@ -1,11 +1,13 @@
 """What a shock does in a forecaster: impulse responses and shares of variances."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nnecon.data.syntax import suggestion
+from nnecon.data.windows import windows
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.dynamics import moving_average
 from nnecon.inference.responses import linear_response, variance_shares
@@ -87,7 +89,28 @@ class ForecasterResponses(ForecasterOutlooks):
             futures, at, given, shocks, level, np.random.default_rng(rng)
         )
         classical = linear_response(self._classical, at, given, steps)
-        return ImpulseResponses(impulse, given, words, names, *found, level, classical)
+        return ImpulseResponses(
+            impulse, given, words, names, *found, level, classical,
+            self._local_projections(at, given, steps), self.is_linear,
+        )  # fmt: skip
+
+    def _local_projections(self, impulse: int, size: float, steps: int) -> np.ndarray | None:
+        """Responses from a regression for each horizon on the lags of the linear part."""
+        model, sigma = self.model, self._classical.covariance
+        layout, series = model.layout, model.series
+        if 1 not in layout.lags:
+            return None
+        plain = replace(layout, window=0, network_lags=())
+        first = layout.linear_column(0, 1)
+        shock = size * sigma[:, impulse] / sigma[impulse, impulse]
+        responses = [shock]
+        for ahead in range(steps):
+            sample = windows(plain, series.endog, model._known, series.first, lead=ahead)
+            if len(sample.rows) <= layout.n_linear:
+                return None
+            table = np.linalg.lstsq(sample.linear, sample.target, rcond=None)[0]
+            responses.append(shock @ table[first : first + layout.n_series])
+        return np.stack(responses)
 
     def fevd(
         self, periods: int = 12, history: Any = "all", *, rng: int | np.random.Generator = 0

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.storage import pack_frame
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import clark_west
-from nnecon.report import tables
+from nnecon.report import plots, tables
 from nnecon.report.formats import format_number
 from nnecon.results.archive import under_prefix, write_archive
 from nnecon.results.comparison import Comparison
@@ -127,6 +128,23 @@ class ForecasterResults(ForecasterResponses):
             "penalty, so that the network's is too good by a little; a backtest is the fair test."
         ]
         return Comparison(frame, tuple(tests), tuple(notes))
+
+    def plot_attention(self, **options: Any) -> Any:
+        """Heat map of :meth:`attention`: how much each period of the window counts, over time.
+
+        Options are those of :func:`nnecon.report.plots.plot_attention`: ``labels``, ``title``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        weights = self.attention()
+        if not weights:
+            raise SpecificationError(
+                "every equation is linear at its penalty, so that there is no attention to draw; "
+                "choose a smaller alpha."
+            )
+        return plots.plot_attention(weights, **options)
 
     def summary(self, lags: int = 4) -> Any:
         """Table of the fit: equations, average effects of lags, criteria.

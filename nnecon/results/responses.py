@@ -31,6 +31,10 @@ class ImpulseResponses:
         Level of the intervals.
     reference : ndarray of shape (h + 1, m)
         Responses of the vector autoregression to the same shock.
+    projections : ndarray of shape (h + 1, m) or None
+        Those of local projections (Jorda, 2005), over all histories; None without the first lag.
+    linear : bool
+        Whether the responses themselves are those of a linear system.
     """
 
     impulse: str
@@ -42,10 +46,17 @@ class ImpulseResponses:
     upper: np.ndarray
     level: float
     reference: np.ndarray
+    projections: np.ndarray | None = None
+    linear: bool = False
 
     def to_frame(self) -> pd.DataFrame:
-        """Responses by horizon; columns: series and ``mean``, ``lower``, ``upper``, ``var``."""
+        """Responses by horizon; columns are two levels, the series and what it is.
+
+        ``mean``, ``lower``, ``upper``, ``var`` (the vector autoregression), ``lp`` (projections).
+        """
         parts = {"mean": self.mean, "lower": self.lower, "upper": self.upper, "var": self.reference}
+        if self.projections is not None:
+            parts["lp"] = self.projections
         columns = {
             (name, part): values[:, j]
             for j, name in enumerate(self.names)
@@ -54,7 +65,9 @@ class ImpulseResponses:
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self.mean), name="horizon"))
 
     def plot(self, **options: Any) -> Any:
-        """Responses with their bands, over those of the vector autoregression.
+        """Responses with their bands, over those of the vector autoregression and of projections.
+
+        Where the system is linear there is one line for both.
 
         Options are those of :func:`nnecon.report.plots.plot_responses`: ``labels``, ``title``.
 
@@ -69,7 +82,9 @@ class ImpulseResponses:
             self.upper,
             self.names,
             **{
-                "reference": self.reference,
+                "name": "VAR" if self.linear else "network",
+                "reference": None if self.linear else self.reference,
+                "projections": self.projections,
                 "level": self.level,
                 "title": words,
                 **options,

@@ -18,7 +18,7 @@ from nnecon.report.plots.factors import (
     plot_rsquare,
     plot_scree,
 )
-from nnecon.report.plots.forecasts import plot_fan, plot_responses
+from nnecon.report.plots.forecasts import plot_attention, plot_fan, plot_responses
 from nnecon.report.plots.paths import plot_cv, plot_path
 from nnecon.report.plots.scores import plot_comparison
 from nnecon.report.plots.selection import plot_selection
@@ -28,6 +28,7 @@ from nnecon.report.plots.style import save_pdf, save_png, to_svg
 from nnecon.report.plots.surfaces import plot_surface
 
 __all__ = [
+    "plot_attention",
     "plot_comparison",
     "plot_cv",
     "plot_diagnostics",

@@ -125,8 +125,10 @@ def plot_responses(
     upper: np.ndarray,
     names: Sequence[str],
     *,
+    name: str = "network",
     reference: np.ndarray | None = None,
     reference_name: str = "VAR",
+    projections: np.ndarray | None = None,
     level: float = 0.9,
     labels: Mapping[str, str] | None = None,
     title: str | None = None,
@@ -142,10 +144,14 @@ def plot_responses(
         Responses from the period of the shock on, and the ends of their intervals.
     names : sequence of str
         The series.
+    name : str
+        What the responses are those of.
     reference : ndarray of shape (h + 1, m), optional
         Responses of the classical model.
     reference_name : str
         What that is called.
+    projections : ndarray of shape (h + 1, m), optional
+        Local projections of the same responses.
     level : float
         Level of the bands, for the legend.
     labels : mapping, optional
@@ -163,7 +169,7 @@ def plot_responses(
     -------
     matplotlib.figure.Figure
     """
-    same_length(mean=mean, lower=lower, upper=upper, reference=reference)
+    same_length(mean=mean, lower=lower, upper=upper, reference=reference, projections=projections)
     count = len(names)
     wide = (2.6 * min(count, 3) + 0.6, 2.5 * -(-count // 3) + 0.7)
     fig = new_figure(fig, figsize or wide)
@@ -171,7 +177,7 @@ def plot_responses(
     lines = -(-count // columns)
     axes: list[Any] = list(np.ravel(fig.subplots(lines, columns, squeeze=False)))
     steps = np.arange(len(mean))
-    for j, (ax, name) in enumerate(zip(axes, names, strict=False)):
+    for j, (ax, series) in enumerate(zip(axes, names, strict=False)):
         ax.axhline(0.0, color=GREY, linewidth=0.8)
         ax.fill_between(
             steps, lower[:, j], upper[:, j],
@@ -182,16 +188,84 @@ def plot_responses(
                 steps, reference[:, j],
                 color=BASELINE, linestyle="--", linewidth=1.4, label=reference_name,
             )  # fmt: skip
-        ax.plot(steps, mean[:, j], color=NETWORK, linewidth=1.8, label="network")
+        if projections is not None:
+            ax.plot(
+                steps, projections[:, j],
+                color=DATA, linestyle=":", marker="o", markersize=2.8, linewidth=1.1,
+                label="local projections",
+            )  # fmt: skip
+        ax.plot(steps, mean[:, j], color=NETWORK, linewidth=1.8, label=name)
         _whole_ticks(ax, len(mean))
-        text = (labels or {}).get(name, name)
+        text = (labels or {}).get(series, series)
         dress(ax, text, period if j >= count - columns else "", "", weight="normal")
         ax.margins(x=0.02)
     for ax in axes[count:]:
         ax.set_axis_off()
     if title:
         fig.suptitle(title, x=0.01, ha="left")
-    legend(fig, axes[0], below=True, ncols=3, order=("network", reference_name))
+    # one name where the responses are the reference's
+    order = tuple(dict.fromkeys((name, reference_name, "local projections")))
+    legend(fig, axes[0], below=True, ncols=2 if columns == 1 else 4, order=order)
+    return fig
+
+
+@styled
+def plot_attention(
+    weights: Mapping[str, pd.DataFrame],
+    *,
+    labels: Mapping[str, str] | None = None,
+    title: str | None = "Attention by period of the window",
+    figsize: tuple[float, float] | None = None,
+    fig: "Figure | None" = None,
+) -> "Figure":
+    """Draw a heat map a target: how much each lag of the window counts in each period.
+
+    Parameters
+    ----------
+    weights : mapping of str to DataFrame
+        A frame a target: a row a period, a column a lag, the oldest first.
+    labels : mapping, optional
+        What the targets are.
+    title : str, optional
+        Title of the chart.
+    figsize : tuple, optional
+        Inches.
+    fig : Figure, optional
+        Draw into this figure instead of a new one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> index = pd.period_range("2001Q1", periods=3, freq="Q")
+    >>> frame = pd.DataFrame([[0.2, 0.8]] * 3, index=index, columns=[2, 1])
+    >>> plot_attention({"y": frame}).axes[0].get_ylabel()
+    'Periods back'
+    """
+    fig = new_figure(fig, figsize or (7.2, 1.2 + 1.9 * len(weights)))
+    axes = np.atleast_1d(fig.subplots(len(weights), 1, sharex=True))
+    top = max(float(frame.to_numpy().max()) for frame in weights.values())
+    last = len(weights) - 1
+    for j, (ax, (name, frame)) in enumerate(zip(axes, weights.items(), strict=True)):
+        dates = time_axis(frame.index)
+        places = frame.index.to_numpy() if dates is None else dates
+        lags = np.array(frame.columns, dtype=int)
+        image = ax.pcolormesh(
+            places, lags, frame.to_numpy().T,
+            cmap="Blues", vmin=0.0, vmax=top, shading="nearest", rasterized=True,
+        )  # fmt: skip
+        ax.invert_yaxis()
+        ax.set_yticks(lags if len(lags) <= 8 else lags[:: -(-len(lags) // 8)])
+        period = "" if dates is not None or j < last else "Period"
+        dress(ax, (labels or {}).get(name, name), period, "Periods back", weight="normal")
+        ax.grid(False)
+        if dates is not None:
+            format_dates(ax)
+    fig.colorbar(image, ax=list(axes), label="Weight", fraction=0.05, pad=0.02)
+    if title:
+        fig.suptitle(title, x=0.01, ha="left")
     return fig
 
 
