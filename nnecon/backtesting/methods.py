@@ -191,7 +191,8 @@ class ModelMethod(Method):
             return self.model.on(frame).fit(**options)
         options["alpha"] = _penalties(like)
         lags = getattr(like.model, "lags", ())
-        model = self.model.on(frame, linear_lags=lags) if lags else self.model.on(frame)
+        kept = getattr(like.model, "pinned", {"linear_lags": lags} if lags else {})
+        model = self.model.on(frame, **kept)
         if "start" in signature(model.fit).parameters:
             options["start"] = like
         return model.fit(**options)

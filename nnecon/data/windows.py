@@ -9,7 +9,7 @@ series :math:`y`), and what the network sees. A sequence network sees the last :
 the oldest first, each as :math:`[y_{t-j}, x_{t-j+1}, 1]`; a feed-forward network sees some lags and
 :math:`x_t`. The sample begins where the linear lags exist, so that it is that of the
 autoregression. Windows that reach before the data are filled with means, and the last number of a
-period is then zero.
+period is then zero; lags of a feed-forward network that reach there are at their means, too.
 """
 
 from dataclasses import dataclass
@@ -236,7 +236,8 @@ def windows(
     target = endog[positions + lead, :targets]
     whole = np.isfinite(target).all(axis=1) & np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
     if not layout.window and layout.network_lags:
-        whole &= np.isfinite(rows).all(axis=1)
+        before = positions[:, None] < layout.sources()[0]
+        whole &= (np.isfinite(rows) | before).all(axis=1)
     return Windows(layout, rows[whole], target[whole], positions[whole])
 
 
@@ -248,7 +249,10 @@ def scalings(sample: Windows) -> tuple[Scaling, ...]:
     """
     layout, n = sample.layout, len(sample.rows)
     p, r = layout.n_linear, sample.rows.shape[1]
-    mean, scale = sample.rows.mean(axis=0), sample.rows.std(axis=0)
+    mean, scale = np.zeros(r), np.ones(r)
+    own = slice(0, p if layout.window else r)
+    mean[own] = np.nanmean(sample.rows[:, own], axis=0)
+    scale[own] = np.nanstd(sample.rows[:, own], axis=0)
     mean[0], scale[0] = 0.0, 1.0
     where = np.arange(r)
     if layout.window:

@@ -241,6 +241,11 @@ class ForecasterData(Immutable):
         model._set_up(self.series_in(data), self.formula, {**self._given, **changes})
         return model
 
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """Arguments of the constructor that keep what these data chose: ``on(data, **pinned)``."""
+        return {"linear_lags": self.lags}
+
     def series_in(self, data: Any) -> Series:
         """The series of the model in other data."""
         data = named_columns(data, [str(name) for name in self.series.frame.columns])
@@ -296,6 +301,11 @@ class ForecasterData(Immutable):
                 f"{whole} periods with all series leave {n} rows for {p} coefficients an "
                 f"equation ({len(self.lags)} lags of {layout.n_series} series, a constant and "
                 f"{layout.n_known} known regressors); lower linear_lags or give more data"
+            )
+        if not layout.window and layout.reach > len(self.series.endog) - 2:
+            raise DataError(
+                f"network_lags: the network looks back {layout.reach} periods, and the data have "
+                f"{len(self.series.endog)}; name fewer lags or give more data"
             )
         names = self.exog_names
         for at in range(1, p):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
@@ -9,6 +10,7 @@ from nnecon.data.windows import Layout
 from nnecon.exceptions import SpecificationError
 from nnecon.models.forecast_settings import (
     WINDOWS,
+    linear_lags,
     read_common,
     read_count,
     read_units,
@@ -303,8 +305,9 @@ class NeuralAR(Forecaster):
         y_{it} = c_i + x_t'\beta_i + \sum_{l \in L} a_{il}' y_{t-l}
             + f_i(y_{t-l}, l \in N; x_t) + u_{it}.
 
-    The network sees the lags of the linear part and, in data with seasons, the same period a year
-    ago. At ``alpha=inf`` the equations are the VAR(p) or, with one series, the AutoReg of
+    The network, which is penalised, sees more of the past than the linear part, which is not: where
+    a criterion chooses the lags, those that AIC chooses. At ``alpha=inf`` the equations are the
+    VAR(p) or, with one series, the AutoReg of
     statsmodels.
 
     Parameters
@@ -316,7 +319,8 @@ class NeuralAR(Forecaster):
     activation : str
         As in :class:`nnecon.NeuralRegression`.
     network_lags : int or sequence of int, optional
-        Lags that the network sees; by default those of the linear part.
+        Lags that the network sees; by default those of the linear part, and where a criterion
+        chooses these, as many as AIC chooses.
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
@@ -385,10 +389,24 @@ class NeuralAR(Forecaster):
         period = seasonal_period(self.frequency) or 0
         return tuple(period * year for year in range(1, self.seasonal_lags + 1))
 
+    @cached_property
+    def _seen(self) -> tuple[int, ...]:
+        """Lags that the network sees by default."""
+        if not isinstance(self.linear_lags, str):
+            return self.lags
+        longer, _ = linear_lags("aic", self.max_lags, self.series, self._known, self.frequency)
+        return max(self.lags, longer, key=len)
+
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """Arguments of the constructor that keep what these data chose: ``on(data, **pinned)``."""
+        seen = self.layout.network_lags
+        return {"linear_lags": self.lags, **({"network_lags": seen} if seen else {})}
+
     def _inputs(self, layout: Layout) -> Layout:
         seasonal = self._seasonal()
         linear = tuple(sorted({*layout.lags, *seasonal})) if self.linear_part else ()
-        own = self.lags if self.network_lags is None else self.network_lags
+        own = self._seen if self.network_lags is None else self.network_lags
         seen = tuple(sorted({*own, *seasonal})) if self.hidden else ()
         return replace(layout, lags=linear, network_lags=seen)
 

@@ -100,7 +100,7 @@ class NewData(Immutable):
             Of ``fit``; ``alpha="cv"`` chooses penalties anew.
         """
         frame = self.data.frame if data is None else data
-        model = self.model.on(frame, linear_lags=self.model.lags)
+        model = self.model.on(frame, **self.model.pinned)
         draws = max(len(one.solutions) for one in self.equations)
         given: dict[str, Any] = {"alpha": self.alphas_chosen}
         if draws > 1:

@@ -454,3 +454,32 @@ def test_nothing_warns_in_an_ordinary_fit(frame):
         warnings.simplefilter("error")
         results = build("conv", frame).fit(alphas=3, n_starts=1, cv=2)
         results.get_forecast(2, repetitions=100)
+
+
+def test_the_network_of_an_autoregression_sees_the_lags_that_aic_chooses():
+    """The sample stays that of the linear part; lags before the data are at their means."""
+    g = np.random.default_rng(1)
+    y = np.zeros(160)
+    for t in range(5, 160):
+        y[t] = 0.6 * y[t - 1] + 0.22 * y[t - 5] + g.standard_normal()
+    series = pd.Series(y, pd.period_range("1970Q1", periods=160, freq="Q"), name="y")
+    model = ne.NeuralAR(series, max_lags=6)
+    longer = ne.NeuralAR(series, linear_lags="aic", max_lags=6).lags
+    count = len(model.lags)
+    assert model.layout.network_lags == longer and len(longer) > count
+    assert len(model.sample.rows) == 160 - count
+    assert np.isnan(model.sample.rows[0, -1]) and np.isfinite(model.prepared.rows).all()
+    given = ne.NeuralAR(series, linear_lags=count)
+    assert given.layout.network_lags == model.lags
+    pd.testing.assert_frame_equal(
+        model.fit(alpha=np.inf).forecast(4), given.fit(alpha=np.inf).forecast(4), rtol=1e-10
+    )
+    results = model.fit(alpha=0.02, n_starts=1)
+    shorter = results.refit(series.iloc[:120].to_frame())
+    assert shorter.model.layout.network_lags == longer
+    broken = series.copy()
+    broken.iloc[80] = np.nan
+    # the row of the hole, and those that it is a lag of
+    assert len(ne.NeuralAR(broken, network_lags=3, linear_lags=1).sample.rows) == 159 - 4
+    with pytest.raises(DataError, match="looks back 200 periods"):
+        ne.NeuralAR(series, linear_lags=1, network_lags=[200])
