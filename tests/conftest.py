@@ -7,6 +7,7 @@ import helpers
 import pytest
 
 import nnecon as ne
+from nnecon.estimation.compiled_memory import make_room
 
 # processes of the suite share the cores already; test_estimation_companion starts its own
 os.environ.setdefault("NNECON_WORKERS", "0")
@@ -14,6 +15,12 @@ os.environ.setdefault("NNECON_WORKERS", "0")
 # a shell's background jobs ignore Ctrl-C, and so would every process that tests start and interrupt
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_compiled_functions():
+    """Tests compile thousands of functions a process, more than the system lets it keep."""
+    make_room()
 
 
 @pytest.fixture(scope="session")

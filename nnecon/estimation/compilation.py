@@ -45,6 +45,7 @@ import numpy as np
 import platformdirs
 from jax.experimental import serialize_executable
 
+from nnecon.estimation import compiled_memory
 from nnecon.exceptions import NneconWarning
 
 SWITCH = "NNECON_CACHE"
@@ -94,6 +95,11 @@ class CachedFunction:
         self._ready: dict[Any, Callable[..., Any]] = {}
         self._locks: dict[Any, threading.Lock] = {}
         functools.update_wrapper(self, function)
+        compiled_memory.holders.add(self)
+
+    def forget(self) -> None:
+        """Drop what was compiled; calls that run go on, later ones compile again."""
+        self._ready.clear()
 
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
@@ -118,10 +124,12 @@ class CachedFunction:
         device = _device()
         elsewhere = any(isinstance(a, jax.Array) and a.devices() != {device} for a in leaves)
         with self._locks.setdefault(signature, threading.Lock()):
-            if signature not in self._ready:
+            ready = self._ready.get(signature)
+            if ready is None:
+                compiled_memory.count_compilation()
                 ready = self._jitted if elsewhere else self._load_or_compile(args, device)
                 self._ready[signature] = ready
-        return self._ready[signature]
+        return ready
 
     def _load_or_compile(self, args: tuple[Any, ...], device: jax.Device) -> Callable[..., Any]:
         folder = cache_folder()
