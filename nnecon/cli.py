@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnecon.commands.factors import factor_chapters, factor_report, is_wide, read_factors
 from nnecon.commands.forecasting import (
     MACRO_TARGETS,
     add_commands,
     read_series,
     report_chapters,
 )
-from nnecon.data.datasets import MACRO_LABELS, load_macro
-from nnecon.data.files import DATE_NAMES, read_table
+from nnecon.commands.reading import Source, read_source
+from nnecon.data.files import DATE_NAMES
 from nnecon.exceptions import NneconError, SpecificationError
 from nnecon.inference.covariance_kinds import KINDS
 from nnecon.models.regression import NeuralRegression
@@ -34,6 +35,8 @@ examples:
   nnecon report wages.csv --formula "np.log(wage) ~ educ + exper + C(sector)"
   nnecon report panel.xlsx --date month --formula "infl ~ lag(infl, 1, 12) + lag(unemp, 1)" \\
       --hidden 16 --out inflation
+  nnecon report fred-md.csv
+      factors of a panel with more than 15 columns
 """
 
 
@@ -72,6 +75,13 @@ def build_parser() -> argparse.ArgumentParser:
         "the random walk on past dates, responses to a shock; may be given several times "
         "(default: growth, infl and tbilrate of the macro data)",
     )
+    report.add_argument(
+        "--factors",
+        metavar="K",
+        default="auto",
+        help="factors of a chapter on what all columns have in common: a number, auto (with more "
+        "than 15 numeric columns, number by a criterion) or no; default: auto",
+    )
     fit = commands.add_parser(
         "fit",
         help="fit a neural regression and print its summary",
@@ -92,13 +102,14 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         nargs="?",
-        help="CSV, Parquet or Excel file (default: US quarterly macro data)",
+        help="CSV, Parquet or Excel file, FRED-MD and FRED-QD included (default: US quarterly "
+        "macro data)",
     )
     data.add_argument(
         "--formula",
         metavar="F",
         help="as in R: 'y ~ x + lag(y, 1, 4)'; lag, diff, dlog, C(), bs(), np.log and "
-        "interactions work (needed with DATA)",
+        "interactions work (needed with DATA, but for a report on factors alone)",
     )
     data.add_argument(
         "--date",
@@ -215,7 +226,9 @@ def _covariance_options(given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, dict[str, Any]]:
+def _estimate(
+    arguments: argparse.Namespace, source: Source
+) -> tuple[NeuralRegressionResults, dict[str, Any]]:
     """Fit, and what a report says about the data: ``labels``, ``title`` and ``code``."""
     options = _covariance_options(arguments.cov_kwds)
     clustered = str(arguments.cov_type).startswith("cluster")
@@ -225,16 +238,9 @@ def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, d
         )
     hidden = _numbers(arguments.hidden, "--hidden", "8 or 16,8")
     alpha = _penalty(arguments.alpha)
-    if arguments.data is None:
-        data, formula = load_macro(), arguments.formula or MACRO_FORMULA
-        about: dict[str, Any] = {"labels": MACRO_LABELS, "title": MACRO_TITLE}
-        source = "ne.datasets.load_macro()"
-    else:
-        if arguments.formula is None:
-            raise SpecificationError("with a data file give a formula too: --formula 'y ~ x1 + x2'")
-        data, formula = read_table(arguments.data, arguments.date), arguments.formula
-        about = {"labels": {}, "title": None}
-        source = f"ne.read_table({arguments.data!r}, date={arguments.date!r})"
+    formula = arguments.formula or MACRO_FORMULA
+    title = MACRO_TITLE if arguments.data is None else None
+    about: dict[str, Any] = {"labels": source.labels, "title": title}
     model_options: dict[str, Any] = {"hidden": hidden, "activation": arguments.activation}
     fit_options = {
         "alpha": alpha,
@@ -249,8 +255,8 @@ def _estimate(arguments: argparse.Namespace) -> tuple[NeuralRegressionResults, d
             fit_options[name] = getattr(arguments, name)
     if options:
         fit_options["cov_kwds"] = options
-    about["code"] = _program(source, formula, model_options, fit_options)
-    model = NeuralRegression.from_formula(formula, data, **model_options)
+    about["code"] = _program(source.code, formula, model_options, fit_options)
+    model = NeuralRegression.from_formula(formula, source.frame, **model_options)
     return model.fit(progress=True, **fit_options), about
 
 
@@ -268,8 +274,14 @@ def _program(source: str, formula: str, model: dict[str, Any], fit: dict[str, An
     )
 
 
+def _source(arguments: argparse.Namespace) -> Source:
+    if arguments.data is not None and arguments.formula is None:
+        raise SpecificationError("with a data file give a formula too: --formula 'y ~ x1 + x2'")
+    return read_source(arguments.data, arguments.date)
+
+
 def _fit(arguments: argparse.Namespace) -> None:
-    results, _ = _estimate(arguments)
+    results, _ = _estimate(arguments, _source(arguments))
     print(results.summary())
     print()
     print(results.compare())
@@ -292,18 +304,31 @@ def _forecasts(arguments: argparse.Namespace, labels: Mapping[str, str]) -> list
 def _report(arguments: argparse.Namespace) -> None:
     # before the estimation: a folder that cannot be written to is found at once
     arguments.out.mkdir(parents=True, exist_ok=True)
-    results, about = _estimate(arguments)
+    number = read_factors(arguments.factors)
+    if arguments.data is not None and arguments.formula is None and not arguments.target:
+        source = read_source(arguments.data, arguments.date)
+        if is_wide(source.panel) and number != "no":
+            factors, written = factor_report(source, number, arguments.out, arguments.title)
+            _written(factors, written, arguments.out)
+            return
+    source = _source(arguments)
+    results, about = _estimate(arguments, source)
     title = arguments.title or about.pop("title")
-    more = _forecasts(arguments, about["labels"])
+    more = [*_forecasts(arguments, about["labels"]), *factor_chapters(source, number)]
     written = results.report(arguments.out, **{**about, "title": title}, progress=True, more=more)
-    results.save(arguments.out / "results.nnecon")
+    _written(results, written, arguments.out)
+
+
+def _written(results: Any, written: Sequence[Path], out: Path) -> None:
+    """Save the fit, print its summary and where things are."""
+    results.save(out / "results.nnecon")
     print(results.summary())
     kinds = {"tables": "*.tex", "figures": "*.pdf"}
     print(f"\nReport:  {written[0]}")
     for folder, pattern in kinds.items():
         count = len([path for path in written if path.parent.name == folder])
-        print(f"{folder.capitalize() + ':':8s} {arguments.out / folder / pattern} ({count} files)")
-    print(f"Fit:     {arguments.out / 'results.nnecon'}")
+        print(f"{folder.capitalize() + ':':8s} {out / folder / pattern} ({count} files)")
+    print(f"Fit:     {out / 'results.nnecon'}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -173,3 +174,57 @@ def test_help_reads_well(command, capsys):
         main([*command, "--help"])
     assert stopped.value.code == 0
     assert all(len(line) <= 100 for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.fixture(scope="module")
+def fred_file(tmp_path_factory):
+    """Eighteen series with one factor in the official format, eight of them real names."""
+    g = np.random.default_rng(0)
+    names = ["INDPRO", "PAYEMS", "UNRATE", "CPIAUCSL", "GS1", "HOUST", "M2SL", "AWHMAN"]
+    names += [f"X{j}" for j in range(10)]
+    f = g.standard_normal((100, 1))
+    levels = (f @ g.uniform(0.5, 1.5, (1, 18)) + g.standard_normal((100, 18))).cumsum(axis=0)
+    months = pd.period_range("2000-01", periods=100, freq="M")
+    dates = [f"{month.month}/1/{month.year}" for month in months]
+    table = pd.DataFrame(levels.round(4), columns=names)
+    table.insert(0, "sasdate", dates)
+    codes = pd.DataFrame([["Transform:", *[2] * 18]], columns=table.columns)
+    path = tmp_path_factory.mktemp("fred") / "current.csv"
+    pd.concat([codes, table]).to_csv(path, index=False)
+    return path
+
+
+def test_wide_panels_get_a_report_on_factors(fred_file, tmp_path, capsys):
+    assert main(["report", str(fred_file), "--out", str(tmp_path)]) == 0
+    assert "Factor model" in capsys.readouterr().out
+    page = (tmp_path / "index.html").read_text()
+    assert "Output and income" in page and "Industrial production" in page
+    assert "1 row with fewer than 9 of 18 values known is left out" in page
+    code = re.search(r"import nnecon as ne.*?results = [^\n]*", page, re.S).group()
+    scope = {}
+    exec(code.replace("&#39;", "'"), scope)
+    loaded = ne.load(tmp_path / "results.nnecon")
+    pd.testing.assert_frame_equal(scope["results"].factors, loaded.factors)
+
+
+def test_factors_are_a_chapter_beside_a_regression(fred_file, tmp_path):
+    options = ["--formula", "UNRATE ~ lag(INDPRO, 1)", "--hidden", "2", "--starts", "1"]
+    assert main(["report", str(fred_file), *options, "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text()
+    assert "Factors of the panel" in page and "Average partial effects" in page
+    without = tmp_path / "without"
+    command = ["report", str(fred_file), *options, "--factors", "no", "--out", str(without)]
+    assert main(command) == 0
+    assert "Factors of the panel" not in (without / "index.html").read_text()
+
+
+def test_tables_without_common_factors_say_so(tmp_path, capsys):
+    noise = pd.DataFrame(np.random.default_rng(0).standard_normal((80, 16))).add_prefix("x")
+    noise.to_csv(tmp_path / "noise.csv", index=False)
+    command = ["report", str(tmp_path / "noise.csv"), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "no common factor in 16 numeric columns" in capsys.readouterr().err
+    assert main([*command, "--formula", "x0 ~ x1", "--hidden", "2", "--starts", "1"]) == 0
+    assert "finds no common factor" in (tmp_path / "out" / "index.html").read_text()
+    assert main([*command, "--factors", "few"]) == 2
+    assert "--factors 'few'" in capsys.readouterr().err

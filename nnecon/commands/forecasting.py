@@ -10,8 +10,8 @@ import pandas as pd
 
 from nnecon import baselines
 from nnecon.backtesting import backtest
-from nnecon.data.datasets import MACRO_LABELS, load_macro
-from nnecon.data.files import DATE_NAMES, read_table
+from nnecon.commands.reading import read_source
+from nnecon.data.files import DATE_NAMES
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import is_time_index
 from nnecon.exceptions import DataError, SpecificationError
@@ -288,19 +288,15 @@ def named_models(
 
 def read_series(arguments: argparse.Namespace) -> tuple[pd.DataFrame, list[str], dict[str, str]]:
     """The data, the targets, and what they are."""
-    if arguments.data is None:
-        frame, labels = load_macro(), dict(MACRO_LABELS)
-        targets = list(arguments.target or MACRO_TARGETS)
-    else:
-        if not arguments.target:
-            raise SpecificationError("with a data file say what to forecast: --target COLUMN")
-        frame, labels = read_table(arguments.data, arguments.date), {}
-        targets = list(arguments.target)
-        if not is_time_index(frame.index):
-            raise DataError(
-                f"{arguments.data} has no column of dates; name it with --date COLUMN (years, "
-                "quarters such as 1959Q1, or dates such as 1959-01-31)"
-            )
+    if arguments.data is not None and not arguments.target:
+        raise SpecificationError("with a data file say what to forecast: --target COLUMN")
+    source = read_source(arguments.data, arguments.date)
+    frame, targets = source.frame, list(arguments.target or MACRO_TARGETS)
+    if not is_time_index(frame.index):
+        raise DataError(
+            f"{arguments.data} has no column of dates; name it with --date COLUMN (years, "
+            "quarters such as 1959Q1, or dates such as 1959-01-31)"
+        )
     for option, names in (("--target", targets), ("--predictor", arguments.predictor)):
         for name in names:
             if name not in frame.columns:
@@ -309,7 +305,8 @@ def read_series(arguments: argparse.Namespace) -> tuple[pd.DataFrame, list[str],
                 )
     # a formula and a file name want names without spaces
     names = {name: re.sub(r"\W+", "_", name) for name in [*targets, *arguments.predictor]}
-    labels |= {new: old for old, new in names.items() if old != new}
+    renamed = {new: source.labels.get(old, old) for old, new in names.items() if old != new}
+    labels = {**source.labels, **renamed}
     arguments.predictor = [names[name] for name in arguments.predictor]
     return frame.rename(columns=names), [names[name] for name in targets], labels
 

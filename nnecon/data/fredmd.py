@@ -101,6 +101,16 @@ def read_fred_md(
     return without_outliers(frame) if remove_outliers else frame
 
 
+def is_fred_md(path: str | Path) -> bool:
+    """Whether a CSV file has the head of FRED-MD and FRED-QD: ``sasdate`` and a row of codes."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        first, *others = [lines.readline().strip().lower() for _ in range(4)]
+    return first.startswith("sasdate,") and any(line.startswith("transform") for line in others)
+
+
 def describe_fred_md(path: str | Path) -> pd.DataFrame:
     """Code, transformation, group and description of every series of a FRED-MD file.
 

@@ -12,6 +12,7 @@ from nnecon.results.tables_of_tests import cells_of_tests
 
 ROW_FORMATS: Formats = {
     "Observations": 0,
+    "Factors": 0,
     "Effective degrees of freedom": 2,
     "Log-likelihood": 2,
     "AIC": 2,

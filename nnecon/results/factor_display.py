@@ -1,6 +1,8 @@
 """Factors as a table and as charts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,10 @@ import pandas as pd
 
 from nnecon.exceptions import SpecificationError
 from nnecon.report import plots, tables
+from nnecon.report.html import Chapter, CodeBlock, write_report
+from nnecon.results.factor_chapter import factor_chapter
 from nnecon.results.factor_path import BASELINE
+from nnecon.version import __version__
 
 
 class FactorDisplay:
@@ -88,6 +93,54 @@ class FactorDisplay:
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
+
+    def report(
+        self: Any,
+        out: str | Path,
+        title: str | None = None,
+        *,
+        groups: Any = None,
+        labels: Mapping[str, str] | None = None,
+        recessions: Sequence[tuple[Any, Any]] | None = None,
+        notes: Sequence[str] = (),
+        code: str = "",
+    ) -> list[Path]:
+        """Write a report: one HTML page, LaTeX tables and PDF charts.
+
+        Parameters
+        ----------
+        out : str or Path
+            Folder to write to.
+        title : str, optional
+            Title of the page.
+        groups : Series or mapping, optional
+            Group of each series, such as ``describe_fred_md(path)["group"]``.
+        labels : mapping, optional
+            What the series are.
+        recessions : sequence of (first, last), optional
+            Spans to shade, such as ``ne.datasets.NBER_RECESSIONS``.
+        notes : sequence of str
+            Sentences on the data, for the introduction.
+        code : str
+            Program that made the fit, to print in the last chapter.
+
+        Returns
+        -------
+        list of Path
+            Files written, the page first.
+        """
+        by = _groups(groups, self.model.names)
+        chapter = factor_chapter(self, groups=by, labels=labels, recessions=recessions, notes=notes)
+        blocks: list[Any] = [CodeBlock(str(self.summary()), "Summary, as printed")]
+        if code:
+            blocks.append(CodeBlock(code, "The same fit in Python"))
+        return write_report(
+            title or f"Factors of {self.nvar} series",
+            self.model.description,
+            [chapter, Chapter("Summary and program", "", blocks)],
+            out,
+            footer=f"Made with nnecon {__version__} on {date.today():%d %B %Y}.",
+        )
 
     # -- charts -----------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Charts of factor models: scree, factors over time, loadings by group, R-squared."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,8 @@ import pandas as pd
 
 from nnecon.report.plots.series import _shade, _with_gaps
 from nnecon.report.plots.style import (
-    BASELINE,
     GREY,
+    NARROW,
     NETWORK,
     dress,
     format_dates,
@@ -18,11 +19,15 @@ from nnecon.report.plots.style import (
     one_axes,
     styled,
     time_axis,
+    width_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+PALE = "#f0b48c"
+"""The classical model's colour, lightened, for a broad line under another."""
 
 
 @styled
@@ -142,9 +147,10 @@ def plot_factors(
         ax.axhline(0, color=GREY, linewidth=0.6)
         lines: list[Any] = [(factors[name], NETWORK, "-", 1.3, "factor")]
         if baseline is not None:
+            # the broad pale line shows where the two part, in colour and in grey
             lines = [
-                (factors[name], NETWORK, "-", 1.4, "autoencoder"),
-                (baseline[name], BASELINE, (0, (3, 1.5)), 0.8, baseline_name),
+                (baseline[name], PALE, "-", 2.6, baseline_name),
+                (factors[name], NETWORK, "-", 0.9, "autoencoder"),
             ]
         if dates is not None:
             _shade(ax, factors.index, dates, recessions or ())
@@ -220,14 +226,22 @@ def plot_loadings(
         ax.plot(
             signs[:, 1], signs[:, 0], linestyle="none", marker="_", color="#333333", markersize=4
         )
-    bar = fig.colorbar(image, ax=ax, pad=0.02, shrink=0.8)
+    narrow = width_of(fig) < NARROW
+    place: dict[str, Any] = {"location": "bottom", "aspect": 30} if narrow else {"shrink": 0.8}
+    bar = fig.colorbar(image, ax=ax, pad=0.02, **place)
     bar.set_label("Standard deviations of the series\nfor one of the factor (dash: negative)")
     bar.outline.set_linewidth(0.5)
     dress(ax, title, "", "")
     ax.grid(False)
-    ax.set_xticks(range(k), [str(name) for name in table.columns], rotation=45 if k > 6 else 0)
-    _rows(ax, table.index, labels, named, groups is not None)
+    turned = 90 if narrow and k > 3 else 45 if k > 6 else 0
+    ax.set_xticks(range(k), [str(name) for name in table.columns], rotation=turned)
+    _rows(ax, table.index, labels.map(_short) if narrow else labels, named, groups is not None)
     return fig
+
+
+def _short(name: Any) -> str:
+    """Name of a group in lines that leave room for a chart on a phone."""
+    return textwrap.fill(str(name), 16)
 
 
 def _rows(ax: "Axes", names: pd.Index, labels: pd.Series, named: bool, grouped: bool) -> None:
@@ -306,6 +320,8 @@ def plot_rsquare(
     )  # fmt: skip
     counts = [int((labels == name).sum()) for name in names]
     ticks = [f"{name} ({count})" for name, count in zip(names, counts, strict=True)]
+    if width_of(fig) < NARROW:
+        ticks = [_short(tick) for tick in ticks]
     ax.set_yticks(range(1, len(names) + 1), ticks)
     ax.set_ylim(len(names) + 0.6, 0.4)
     words = f"R-squared of the series, {rsquare.index[-1]} factors (number of series in brackets)"
