@@ -18,12 +18,12 @@ def no_files(monkeypatch):
 def test_mappings_are_released_and_functions_work_on(no_files):
     function = cached_jit(lambda x: jnp.sin(x) @ jnp.cos(x))
     # the compiler takes mappings of its own when it first runs
-    first = [float(function(np.ones(n, np.float32))) for n in range(2, 22)]
+    first = [float(function(np.ones(n, np.float32))) for n in range(2, 62)]
     compiled_memory.make_room(0.0)
     before = compiled_memory.mappings()
-    values = [float(function(np.ones(n, np.float32))) for n in range(2, 22)]
+    values = [float(function(np.ones(n, np.float32))) for n in range(2, 62)]
     grown = compiled_memory.mappings() - before
-    assert grown > 100
+    assert grown > 60
     assert compiled_memory.make_room(0.0)
     assert compiled_memory.mappings() - before < grown / 4
     assert values == first

@@ -135,7 +135,7 @@ def test_a_row_with_a_dummy_of_its_own(curved_frame, hidden):
     assert fit.resid.iloc[4] == pytest.approx(0.0, abs=1e-9)
     assert np.isfinite(fit.get_margeff().margeff_se).all()
     for kind in ("HC2", "HC3"):
-        with pytest.raises(ne.exceptions.SpecificationError, match=r"position 4.*choose HC1"):
+        with pytest.raises(ne.exceptions.SpecificationError, match=r"row 4.*choose HC1"):
             fit.with_cov(kind).bse  # noqa: B018
 
 
