@@ -234,10 +234,10 @@ class ModelMethod(Method):
                 found, _ = self._table(fitted.forecast(steps + short, **given), frame, steps)
             return Forecasts.alone(found[short:])
         outlook = fitted.get_forecast(steps, **given)
-        found, short = self._table(outlook.predicted_mean, frame, steps)
+        found, short = self._table(_middle(outlook), frame, steps)
         if short:
             outlook = fitted.get_forecast(steps + short, **given)
-            found, _ = self._table(outlook.predicted_mean, frame, steps)
+            found, _ = self._table(_middle(outlook), frame, steps)
         limits = _limits(outlook.summary_frame(alpha=alpha), self.targets)
         lower, upper = (limit[short:] for limit in limits)
         return Forecasts(found[short:], lower, upper)
@@ -319,10 +319,14 @@ class ObjectMethod(Method):
         return Forecasts(found[short:], lower[short:], upper[short:])
 
 
+def _middle(outlook: Any) -> Any:
+    """What counts as the forecast: the mean, or the median of quantiles."""
+    return outlook.middle if hasattr(outlook, "middle") else outlook.predicted_mean
+
+
 def _written(penalty: Any) -> str:
-    """A penalty, or those of the horizons of direct forecasts."""
-    each = penalty if isinstance(penalty, list) else [penalty]
-    return "/".join(f"{value:.4g}" for value in each)
+    """A penalty, or those of the horizons of direct forecasts and of quantiles."""
+    return "/".join(f"{value:.4g}" for value in np.ravel(penalty))
 
 
 def _penalties(fitted: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
-from nnecon.estimation.losses import Loss, Squared
+from nnecon.estimation.losses import Check, Loss, Squared
 from nnecon.estimation.problem import Objective
 from nnecon.estimation.rows import bucket, cut
 from nnecon.nets import Ensemble, LinearPart, Network
@@ -34,7 +34,7 @@ class Kernels(NamedTuple):
 
     fitted: Callable[..., jax.Array]
     fitted_many: Callable[..., jax.Array]
-    value_slope_curvature: Callable[..., tuple[jax.Array, jax.Array, jax.Array]]
+    value_slope_curvature: Callable[..., tuple[Any, Any, Any]]
     jacobian: Callable[..., jax.Array]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
@@ -46,6 +46,9 @@ class Kernels(NamedTuple):
 @lru_cache(maxsize=128)
 def kernels(network: Network, loss: Loss) -> Kernels:
     """Compile (lazily, once a shape) what the solvers need."""
+    if isinstance(loss, Check):
+        # all levels share what is the network's
+        return kernels(network, Squared())._replace(value_slope_curvature=loss.derivatives)
     values = jax.vmap(network.apply, in_axes=(None, 0))
     gradients = jax.vmap(jax.grad(network.apply), in_axes=(None, 0))
 
@@ -179,12 +182,19 @@ def certificate(
     with double_precision():
         rows = objective.inputs, objective.target, share
         # in blocks where the derivatives of all rows would fill the memory
-        whole = bucket(len(share)) if is_sequential(objective.network) else len(share)
+        quantile = isinstance(objective.loss, Check)
+        few = quantile or is_sequential(objective.network)
+        whole = bucket(len(share)) if few else len(share)
         for _, *data in cut([rows], min(whole, BLOCK), float):
-            value, slope = kernel.value_gradient(params, *data)
-            loss += float(value)
-            gradient += np.asarray(slope)
-            diagonal += np.asarray(kernel.gauss_newton_diagonal(params, *data))
+            if quantile:
+                parts = _by_rows(kernel, params, *data)
+            else:
+                value, slope = kernel.value_gradient(params, *data)
+                bend = kernel.gauss_newton_diagonal(params, *data)
+                parts = float(value), np.asarray(slope), np.asarray(bend)
+            loss += parts[0]
+            gradient += parts[1]
+            diagonal += parts[2]
     finite = np.isfinite(alpha)
     strength = alpha if finite else 0.0
     penalty, ridge = objective.penalty.value(params), strength * objective.penalty.ridge
@@ -197,3 +207,13 @@ def certificate(
         float(np.sqrt(share @ objective.target**2)),
     )
     return float(loss), penalty, relative
+
+
+def _by_rows(
+    kernel: Kernels, params: np.ndarray, inputs: np.ndarray, target: np.ndarray, share: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Mean loss, gradient and diagonal of the Gauss-Newton matrix, from derivatives row by row."""
+    jacobian = np.asarray(kernel.jacobian(params, inputs))
+    value, slope, curvature = kernel.value_slope_curvature(kernel.fitted(params, inputs), target)
+    share = np.asarray(share)
+    return float(share @ value), (share * slope) @ jacobian, (share * curvature) @ jacobian**2

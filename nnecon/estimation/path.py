@@ -15,7 +15,9 @@ from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import double_precision, shares
+from nnecon.estimation.losses import Check
 from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Trace
+from nnecon.estimation.quantile_regression import smooth_regression
 from nnecon.nets import LinearPart
 
 NEAR = 8
@@ -70,10 +72,14 @@ class Baselines:
 
     @classmethod
     def solve(cls, objective: Objective, weights: np.ndarray) -> "Baselines":
-        """Weighted least squares for every row of ``weights``."""
+        """Weighted least squares, or quantile regression, for every row of ``weights``."""
         network, data = objective.network, (objective.inputs, objective.target)
         assert isinstance(network, LinearPart)
-        params = np.stack([least_squares(network, *data, w) for w in weights])
+        if isinstance(objective.loss, Check):
+            own = objective.loss
+            params = np.stack([smooth_regression(network, *data, w, own) for w in weights])
+        else:
+            params = np.stack([least_squares(network, *data, w) for w in weights])
         linear: Any = objective.inputs[:, : network.n_linear]
         target: Any = objective.target
         with double_precision():

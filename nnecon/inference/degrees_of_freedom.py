@@ -7,7 +7,14 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from nnecon.estimation.execution import one_blas_thread
 from nnecon.estimation.gauss_newton import GaussNewton
-from nnecon.estimation.kernels import double_precision, filled, is_sequential, kernels, shares
+from nnecon.estimation.kernels import (
+    double_precision,
+    filled,
+    fitted,
+    is_sequential,
+    kernels,
+    shares,
+)
 from nnecon.estimation.local_model import local_model
 from nnecon.estimation.problem import Objective, Solution
 from nnecon.inference.covariance import bread, penalised_moments
@@ -23,7 +30,6 @@ def effective_degrees(
     kinks, the trace comes from singular values (:func:`nnecon.inference.covariance.bread`).
     """
     model = local_model(objective.network, objective.loss, objective.inputs)
-    share = shares(weights)
     network = objective.network
     linear = np.empty((0, 0))
     if isinstance(network, LinearPart):
@@ -32,7 +38,7 @@ def effective_degrees(
     def degrees(solution: Solution) -> float:
         if np.isinf(solution.alpha) and isinstance(objective.network, LinearPart):
             return float(np.linalg.matrix_rank(linear.T @ linear, hermitian=True))
-        known = None
+        known, share = None, _bent_shares(objective, solution, weights)
         if is_sequential(network) and 0 < solution.alpha < np.inf:
             return _sequential_trace(objective, solution, share)
         if objective.penalty.smooth and 0 < solution.alpha < np.inf:
@@ -49,6 +55,16 @@ def effective_degrees(
 
     with double_precision(), one_blas_thread():
         return np.array([degrees(solution) for solution in solutions])
+
+
+def _bent_shares(objective: Objective, solution: Solution, weights: np.ndarray) -> np.ndarray:
+    """Shares of the rows, times the curvature of their losses."""
+    share = shares(weights)
+    if objective.loss.least_squares:
+        return share
+    kernel = kernels(objective.network, objective.loss)
+    values = fitted(objective.network, solution.params, objective.inputs)
+    return share * np.asarray(kernel.value_slope_curvature(values, objective.target)[2])
 
 
 def _sequential_trace(objective: Objective, solution: Solution, share: np.ndarray) -> float:

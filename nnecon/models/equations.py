@@ -11,9 +11,11 @@ from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, certify
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted
+from nnecon.estimation.losses import Check
 from nnecon.estimation.mean_network import MeanPaths, longer_paths, mean_network, mean_paths
 from nnecon.estimation.path import Baselines, find_live, start_from
 from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.quantile_regression import check_loss, exact_solution
 from nnecon.estimation.resampling import Folds
 from nnecon.estimation.student import (
     StudentRegression,
@@ -127,6 +129,7 @@ def fit_equation(task: Task) -> Equation:
         weights = np.concatenate([weights, task.weights * task.folds.train])
     classical = Baselines.solve(objective, weights)
     base, rule = classical.params[0], "the user"
+    quantile = isinstance(objective.loss, Check)
     path = cv = None
     alpha = task.alpha if isinstance(task.alpha, float) else np.inf
     if not objective.penalised.any() or classical.loss[0] <= EXACT_FIT:
@@ -140,15 +143,19 @@ def fit_equation(task: Task) -> Equation:
             rule = "cross-validation" if task.alpha == "cv" else "one-standard-error rule"
             larger = path.alphas[path.alphas >= alpha][::-1]
             alpha = _with_room(task, weights[0], base, larger) if found.leads else np.inf
-    if np.isinf(alpha):
+    if np.isinf(alpha) and not quantile:
         chain = Chain.single(weights[0], base, np.inf)
         solutions = [certify(objective, base, chain, "least squares", 1)]
+    elif np.isinf(alpha):
+        solutions = [exact_solution(objective, weights[0])]
     else:
         warm = task.warm is not None
         begin = start_from(base, task.starts) if task.warm is None else task.warm
         solutions = mean_network(
             objective, weights[0], base, alpha, begin, task.solver, task.execution, warm=warm
         )
+        if quantile and all(one.penalty == 0 for one in solutions):
+            solutions = [exact_solution(objective, weights[0])]
     shares, tail = task.weights, None if robust is None else robust.tail
     if robust is not None and any(one.penalty > 0 for one in solutions):
         solutions, shares, tail = _reweighted(task, alpha, solutions, robust)
@@ -239,14 +246,14 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
 
 
 def _leads(task: Task, predictions: list[np.ndarray], at: int) -> bool:
-    """Whether squared errors fall by ``LEAD`` standard errors, and in ``MOST`` of the folds.
+    """Whether losses fall by ``LEAD`` standard errors, and in ``MOST`` of the folds.
 
     Differences of one-step errors of rows left out are hardly correlated in time.
     """
     assert task.folds is not None
     gains = []
     for rows, values in zip(task.folds.test, predictions, strict=True):
-        linear, network = task.weights[rows] * (task.endog[rows] - values[[0, at]]) ** 2
+        linear, network = task.weights[rows] * _lost(task, rows, values[[0, at]])
         gains.append(linear - network)
     wins = np.mean([fold.mean() > 0 for fold in gains])
     every = np.concatenate(gains)
@@ -299,6 +306,12 @@ def _stages(grid: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     return first, [*parts, *beyond]
 
 
+def _lost(task: Task, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Squared errors of forecasts (..., r) of some rows (r,), or check functions of quantiles."""
+    error, loss = task.endog[rows] - values, task.objective.loss
+    return check_loss(error, loss.level) if isinstance(loss, Check) else error**2
+
+
 def _predicted(task: Task, draws: np.ndarray) -> np.ndarray:
     """Mean network's values on all rows, in the units of the series, shape (n,)."""
     values = [fitted(task.objective.network, params, task.objective.inputs) for params in draws]
@@ -314,7 +327,7 @@ def _scores(
     for fold, test in enumerate(task.folds.test):
         draws = [classical.params[1 + fold][None], *paths.params[1 + fold]]
         values = np.stack([_predicted(task, each) for each in draws])[:, test]
-        errors = (task.endog[test] - values) ** 2
+        errors = _lost(task, test, values)
         scores.append(np.average(errors, axis=1, weights=task.weights[test]))
         predictions.append(values)
     table = np.array(scores)
@@ -344,7 +357,7 @@ def _describe(
         certificates.append(max(solution.certificate for solution in solutions))
         linear.append(draws[:, :p].mean(axis=0))
         effects.append(task.effects(draws))
-        errors = (task.endog - _predicted(task, draws)) ** 2
+        errors = _lost(task, np.arange(len(task.endog)), _predicted(task, draws))
         train.append(np.average(errors, weights=weights))
     return RegularizationPath(
         alphas=alphas,

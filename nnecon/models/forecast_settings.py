@@ -1,7 +1,7 @@
 """Arguments of forecasters, read and checked: lags, windows, penalties by target."""
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -147,11 +147,54 @@ def penalties_ahead(alpha: Any, targets: list[str], horizon: int) -> list[Any]:
     ]
 
 
-LOSSES = ("gaussian", "student")
+LOSSES = ("gaussian", "student", "quantile")
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Levels that ``loss="quantile"`` estimates by default."""
 
 
-def read_loss(loss: Any) -> str:
-    """Distribution of the errors."""
+def read_loss(loss: Any, quantiles: Any) -> dict[str, Any]:
+    """Distribution of the errors, or the levels of the quantiles."""
     if loss not in LOSSES:
         raise SpecificationError(f"loss={loss!r}: choose one of {LOSSES}.")
-    return str(loss)
+    if loss != "quantile":
+        if quantiles is not None:
+            raise SpecificationError(
+                f"quantiles= belongs to loss='quantile', and the loss is {loss!r}."
+            )
+        return {"loss": loss, "quantiles": ()}
+    given = QUANTILES if quantiles is None else quantiles
+    listed = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+    levels = [float(one) for one in given if isinstance(one, Real)] if listed else []
+    inside = bool(levels) and len(levels) == len(given) and all(0 < one < 1 for one in levels)
+    if not inside or 0.5 not in levels or not min(levels) < 0.5 < max(levels):
+        raise SpecificationError(
+            f"quantiles={quantiles!r}: give levels between 0 and 1, among them 0.5, the median, "
+            f"which is the forecast, and levels on both sides of it, for example {QUANTILES}."
+        )
+    return {"loss": loss, "quantiles": tuple(sorted(set(levels)))}
+
+
+def penalties_by_level(
+    alpha: Any, targets: list[str], has_network: bool, levels: Sequence[float | None]
+) -> dict[tuple[str, float | None], float | str]:
+    """Penalties of each target and level: the same for all levels, or a list where one is given."""
+    rules: dict[tuple[str, float | None], float | str] = {}
+    for at, level in enumerate(levels):
+        given = alpha
+        if isinstance(alpha, Mapping) and levels != (None,):
+            given = {name: _of_level(name, value, at, levels) for name, value in alpha.items()}
+        found = penalties(given, targets, has_network)
+        rules |= {(name, level): rule for name, rule in found.items()}
+    return rules
+
+
+def _of_level(name: str, value: Any, at: int, levels: Sequence[float | None]) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    if len(value) != len(levels):
+        raise SpecificationError(
+            f"alpha has {len(value)} penalties for {name!r}; give one, or one for each of the "
+            f"levels {list(levels)}."
+        )
+    return value[at]

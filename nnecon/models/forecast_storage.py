@@ -10,6 +10,7 @@ from nnecon.exceptions import SpecificationError
 from nnecon.models.forecasters import AttentionForecaster, ConvForecaster, LSTMForecaster, NeuralAR
 from nnecon.results.archive import under
 from nnecon.results.direct import DirectResults
+from nnecon.results.quantiles import QuantileResults
 
 FORECASTERS = {
     model.__name__: model
@@ -29,12 +30,21 @@ def load_forecaster(
     family = FORECASTERS[described["class"]]
     frame = unpack_frame(described["frame"], dict(under(arrays, "model")), "frame")
     model = family.from_state(described, frame)
-    if "parts" in meta:
-        parts = [
+    if "quantiles" in meta:
+        levels = [
+            (model.at(ahead) if model.direct else model).restore(
+                part, under(arrays, f"estimate{ahead - 1}")
+            )
+            for ahead, part in enumerate(meta["quantiles"], 1)
+        ]
+        equations = tuple(one.equations for one in levels)
+        results: Any = QuantileResults(model, equations, levels[0].search)
+    elif "parts" in meta:
+        parts: list[Any] = [
             model.at(ahead).restore(part, under(arrays, f"estimate{ahead - 1}"))
             for ahead, part in enumerate(meta["parts"], 1)
         ]
-        results: Any = DirectResults(model, tuple(parts))
+        results = DirectResults(model, tuple(parts))
     else:
         results = model.restore(meta, under(arrays, "estimate"))
     if "data" in meta:

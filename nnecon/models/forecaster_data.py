@@ -29,7 +29,7 @@ from nnecon.models.forecast_settings import linear_lags, read_loss, read_strateg
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
 
-COMMON = ("strategy", "horizon", "loss")
+COMMON = ("strategy", "horizon", "loss", "quantiles")
 """Arguments that all forecasters take."""
 
 BY_HORIZON = ("sample", "prepared")
@@ -63,6 +63,7 @@ class ForecasterData(Immutable):
     horizon: int | None
     lead: int | None
     loss: str
+    quantiles: tuple[float, ...]
     _given: Mapping[str, Any]
     _specify: Any
 
@@ -118,7 +119,7 @@ class ForecasterData(Immutable):
             (common if name in COMMON else own)[name] = specification[name]
         strategy = common["strategy"] or "recursive"
         self.__dict__.update(read_strategy(strategy, common["horizon"]), lead=None)
-        self.__dict__.update(loss=read_loss(common["loss"] or "gaussian"))
+        self.__dict__.update(read_loss(common["loss"] or "gaussian", common["quantiles"]))
         self.__dict__.update(self._specify(**own), _given=dict(specification))
         lags, told = linear_lags(
             self.linear_lags, self.max_lags, series, self._known, self.frequency

@@ -65,9 +65,11 @@ class LSTMForecaster(Forecaster):
         How forecasts go on: the system is iterated, or each horizon has equations of its own.
     horizon : int, optional
         Periods ahead of direct forecasts.
-    loss : {"gaussian", "student"}
-        Squared errors, or the likelihood of Student-t errors, whose degrees of freedom and scale
-        are estimated.
+    loss : {"gaussian", "student", "quantile"}
+        Squared errors; the likelihood of Student-t errors, whose degrees of freedom and scale
+        are estimated; or check functions, which give conditional quantiles.
+    quantiles : sequence of float, optional
+        Levels of the quantiles, 0.5 among them; by default .05, .25, .5, .75 and .95.
 
     Raises
     ------
@@ -159,7 +161,7 @@ class AttentionForecaster(Forecaster):
         Units of all heads together.
     heads : int
         Heads, a divisor of ``units``.
-    window, linear_part, linear_lags, max_lags, strategy, horizon, loss
+    window, linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -232,7 +234,7 @@ class ConvForecaster(Forecaster):
     pooling : {"mean", "max", "l2", "distance", "last"}
         How the window becomes one number a channel: the last value, which knows when things
         happened, or a mean, maximum or norm over the window, which do not.
-    window, linear_part, linear_lags, max_lags, strategy, horizon, loss
+    window, linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -324,7 +326,7 @@ class NeuralAR(Forecaster):
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
-    linear_part, linear_lags, max_lags, strategy, horizon, loss
+    linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from itertools import product
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import numpy as np
 
 from nnecon.estimation.estimate import Solver, choose_solver
 from nnecon.estimation.execution import Execution, cores
+from nnecon.estimation.losses import Check
 from nnecon.estimation.penalties import Ridge
 from nnecon.estimation.problem import Objective
+from nnecon.estimation.quantile_regression import smoothed_check
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
 from nnecon.estimation.splitters import ExpandingFolds
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
-from nnecon.models.forecast_settings import penalties, penalties_ahead, read_count
+from nnecon.models.forecast_settings import penalties_ahead, penalties_by_level, read_count
 from nnecon.models.forecaster_data import ForecasterData
 from nnecon.models.settings import read_alphas
 from nnecon.nets import Dense
@@ -28,6 +31,7 @@ from nnecon.results.equations import Equation
 from nnecon.results.forecast_archive import equations_from_state
 from nnecon.results.forecasting import ForecasterResults
 from nnecon.results.progress import progress_bar
+from nnecon.results.quantiles import QuantileResults
 
 
 class Forecaster(ForecasterData):
@@ -50,7 +54,7 @@ class Forecaster(ForecasterData):
         progress: bool | None = None,
         executor: Executor | None = None,
         checkpoint: str | Path | None = None,
-    ) -> ForecasterResults | DirectResults:
+    ) -> ForecasterResults | DirectResults | QuantileResults:
         """Estimate, equation by equation.
 
         Parameters
@@ -59,7 +63,8 @@ class Forecaster(ForecasterData):
             Penalty of each equation's network, or how to choose it: the least error in expanding
             windows, or the largest penalty within one standard error of it, and the autoregression
             where the network does not lead by one standard error and in 70% of the windows.
-            ``inf`` is the autoregression. With direct forecasts, a dict may hold lists by horizon.
+            ``inf`` is the autoregression. With direct forecasts, a dict may hold lists by horizon,
+            and with quantiles by level.
         alphas : int or sequence of float
             Penalties that are tried, or about how many: the grid begins where the network first
             beats the autoregression and goes on as long as errors fall.
@@ -84,7 +89,8 @@ class Forecaster(ForecasterData):
         Returns
         -------
         ForecasterResults
-            With direct forecasts :class:`~nnecon.results.direct.DirectResults`.
+            With direct forecasts :class:`~nnecon.results.direct.DirectResults`, with
+            ``loss="quantile"`` :class:`~nnecon.results.quantiles.QuantileResults`.
         """
         if self.direct and self.lead is None:
             given = {
@@ -92,7 +98,9 @@ class Forecaster(ForecasterData):
                 "progress": progress, "executor": executor, "checkpoint": checkpoint,
             }  # fmt: skip
             return self._fit_horizons(alpha, start, given)
-        rules, grid = penalties(alpha, self.endog_names, self.has_network), read_alphas(alphas)
+        levels: tuple[float | None, ...] = self.quantiles or (None,)
+        rules = penalties_by_level(alpha, self.endog_names, self.has_network, levels)
+        grid = read_alphas(alphas)
         draws = read_count("n_starts", n_starts)
         seeds = generator(rng)
         solver = self._solver(method)
@@ -106,34 +114,39 @@ class Forecaster(ForecasterData):
             if self.network.sequential and executor is None:
                 # their steps are calls of milliseconds, which two threads share well
                 execution = replace(execution, threads=cores())
-            for name in self.explained:
-                rule = rules.get(name, np.inf)
+            for place in product(self.explained, levels):
+                rule = rules.get(place, np.inf)
                 chosen = folds if rule in ("cv", "1se") or cv is not None else None
-                chosen = chosen if name in rules else None
-                task = self._task(name, rule, grid, chosen, starts, warm.get(name), solver)
+                chosen = chosen if place in rules else None
+                task = self._task(place, rule, grid, chosen, starts, warm.get(place), solver)
                 equations.append(fit_equation(replace(task, execution=execution)))
         told = f"{draws} starts, rng={rng}" if isinstance(rng, Integral) else f"{draws} starts"
+        if self.quantiles:
+            return QuantileResults(self, (tuple(equations),), told)
         return ForecasterResults(self, tuple(equations), told)
 
-    def _fit_horizons(self, alpha: Any, start: Any, options: Mapping[str, Any]) -> DirectResults:
+    def _fit_horizons(
+        self, alpha: Any, start: Any, options: Mapping[str, Any]
+    ) -> DirectResults | QuantileResults:
         """Each horizon of a direct forecaster by itself."""
         assert self.horizon is not None
-        if start is not None and not isinstance(start, DirectResults):
+        family = QuantileResults if self.quantiles else DirectResults
+        if start is not None and not isinstance(start, family):
             raise SpecificationError(
                 "start: give the results of a fit of the same specification, strategy='direct'."
             )
-        parts = []
+        parts: list[Any] = []
         rules = penalties_ahead(alpha, self.endog_names, self.horizon)
         for ahead, rule in enumerate(rules):
             before = None if start is None else start.at(min(ahead + 1, len(start.parts)))
-            found = self.at(ahead + 1).fit(rule, start=before, **options)
-            assert isinstance(found, ForecasterResults)
-            parts.append(found)
+            parts.append(self.at(ahead + 1).fit(rule, start=before, **options))
+        if self.quantiles:
+            return QuantileResults(self, tuple(one.equations for one in parts), parts[0].search)
         return DirectResults(self, tuple(parts))
 
     def _task(
         self,
-        name: str,
+        place: tuple[str, float | None],
         rule: float | str,
         grid: int | np.ndarray,
         folds: Folds | None,
@@ -141,33 +154,44 @@ class Forecaster(ForecasterData):
         warm: np.ndarray | None,
         solver: Solver,
     ) -> Task:
+        name, level = place
         at = self.explained.index(name)
         ready = self.prepared
         scaling, target = ready.scalings[at], ready.sample.target[:, at]
-        network = self.network
-        objective = Objective(network, ready.rows, scaling.target(target), Ridge(network.penalised))
-        effects = LagEffects(network, self.layout, scaling, ready.rows, self.series.names)
+        objective = self._objective(at, level)
+        effects = LagEffects(self.network, self.layout, scaling, ready.rows, self.series.names)
         return Task(
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
             warm, solver, Execution(), np.ones(len(target)), self.loss == "student",
         )  # fmt: skip
 
+    def _objective(self, at: int, level: float | None) -> Objective:
+        """The standardised problem of a series, of its mean or of a quantile."""
+        ready, network = self.prepared, self.network
+        target = ready.scalings[at].target(ready.sample.target[:, at])
+        plain = Objective(network, ready.rows, target, Ridge(network.penalised))
+        if level is None:
+            return plain
+        return replace(plain, loss=smoothed_check(ready.rows[:, : network.n_linear], target, level))
+
     def restore(
         self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-    ) -> ForecasterResults:
+    ) -> ForecasterResults | QuantileResults:
         """Results from what their ``save`` wrote."""
-        ready, network = self.prepared, self.network
+        levels: tuple[float | None, ...] = self.quantiles or (None,)
+        places = product(range(len(self.explained)), levels)
         equations = []
-        for at, kept in enumerate(equations_from_state(meta, arrays, self.index)):
-            scaling = ready.scalings[at]
-            target = scaling.target(ready.sample.target[:, at])
-            objective = Objective(network, ready.rows, target, Ridge(network.penalised))
+        found = equations_from_state(meta, arrays, self.index)
+        for (at, level), kept in zip(places, found, strict=True):
             equations.append(
                 Equation(
-                    kept.name, objective, scaling, kept.solutions, kept.alpha, kept.rule, kept.edf,
-                    kept.path, kept.cv, kept.weights, kept.tail,
+                    kept.name, self._objective(at, level), self.prepared.scalings[at],
+                    kept.solutions, kept.alpha, kept.rule, kept.edf, kept.path, kept.cv,
+                    kept.weights, kept.tail,
                 )
             )  # fmt: skip
+        if self.quantiles:
+            return QuantileResults(self, (tuple(equations),), meta["search"])
         return ForecasterResults(self, tuple(equations), meta["search"])
 
     @property
@@ -188,7 +212,7 @@ class Forecaster(ForecasterData):
         return choose_solver(method, n, k, shallow=shallow)
 
     def _folds(
-        self, cv: Any, rules: Mapping[str, float | str], rng: np.random.Generator
+        self, cv: Any, rules: Mapping[Any, float | str], rng: np.random.Generator
     ) -> Folds | None:
         if cv is None and not set(rules.values()) & {"cv", "1se"}:
             return None
@@ -208,20 +232,20 @@ class Forecaster(ForecasterData):
     def _starts(self, seeds: np.random.Generator, draws: int) -> np.ndarray:
         return np.stack([self.network.init(each) for each in seeds.spawn(draws)])
 
-    def _warm(self, start: Any, draws: int) -> dict[str, np.ndarray]:
-        """Standardised parameters to start from, by target; none where an equation was linear."""
+    def _warm(self, start: Any, draws: int) -> dict[tuple[str, float | None], np.ndarray]:
+        """Standardised parameters to start from, by target and level; none of linear equations."""
         if start is None:
             return {}
-        if not isinstance(start, ForecasterResults):
+        if not isinstance(start, QuantileResults if self.quantiles else ForecasterResults):
             raise SpecificationError("start: give the results of a fit of the same specification.")
-        found = {}
+        found: dict[tuple[str, float | None], np.ndarray] = {}
         for equation in start.equations:
-            params = equation.params
+            params, loss = equation.params, equation.objective.loss
             if equation.objective.network.n_params != self.network.n_params:
                 raise SpecificationError(
                     "start: the results have another number of parameters (other lags, window or "
                     "units?); leave it out, or fix linear_lags to a number."
                 )
             if len(params) == draws and not equation.is_linear:
-                found[equation.name] = params
+                found[equation.name, loss.level if isinstance(loss, Check) else None] = params
         return found

@@ -10,9 +10,9 @@ import pandas as pd
 
 from nnecon.data.series import Series
 from nnecon.data.storage import pack_frame
-from nnecon.data.windows import raw_rows, standard_rows
+from nnecon.data.windows import standard_rows
 from nnecon.estimation.kernels import fitted
-from nnecon.exceptions import ForecastError, SpecificationError
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.parameter_draws import draw_values
 from nnecon.inference.simulation import draw_shocks
 from nnecon.report import tables
@@ -22,7 +22,7 @@ from nnecon.results.fan import fan_chart
 from nnecon.results.forecast_archive import equations_state
 from nnecon.results.forecast_outlooks import INTERVALS
 from nnecon.results.forecasting import FORMATS, ForecasterResults
-from nnecon.results.future import Future, future_of
+from nnecon.results.future import Future, direct_future, row_ahead
 from nnecon.results.new_data import NewData
 from nnecon.results.outlook import Forecast, check_steps
 from nnecon.results.simulator import PARAMETER_DRAWS, PATHS, SHOCKS, estimated
@@ -220,18 +220,7 @@ class DirectResults(NewData):
         )
 
     def _future(self, steps: int, exog: Any) -> Future:
-        ordinals = self.parts[0]._ordinals(len(self.data.index))
-        future = future_of(self.model, self.data, ordinals, steps, exog, None)
-        if future.late + steps > len(self.parts):
-            behind = (
-                f", {future.late + steps} after the last with all series" if future.late else ""
-            )
-            raise ForecastError(
-                f"steps={steps}: the last period is {steps} after the data{behind}, and the model "
-                f"was estimated for 1 to {len(self.parts)} periods ahead; build it with "
-                f"horizon={future.late + steps}."
-            )
-        return future
+        return direct_future(self.model, self.data, steps, exog, len(self.parts))
 
     def _used(self, future: Future, steps: int) -> tuple[ForecasterResults, ...]:
         return self.parts[future.late : future.late + steps]
@@ -239,10 +228,8 @@ class DirectResults(NewData):
     def _row(self, future: Future, step: int) -> np.ndarray:
         """Standardised row at the end of the data, for the outcome of a step."""
         part = self.parts[future.late + step]
-        known = np.concatenate([future.past_known, future.known])[part.model.lead :]
-        where = np.array([len(future.history)])
-        row = raw_rows(self.model.layout, future.history, known, where)
-        return standard_rows(part.equations[0].scaling, row)[0]
+        row = row_ahead(part.model, future, part.model.lead)
+        return standard_rows(part.equations[0].scaling, row[None])[0]
 
     def _mean(self, future: Future, step: int) -> np.ndarray:
         part, row = self.parts[future.late + step], self._row(future, step)

@@ -8,7 +8,9 @@ from nnecon.data.scaling import Scaling
 from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import certify
 from nnecon.estimation.kernels import fitted
+from nnecon.estimation.losses import Check
 from nnecon.estimation.problem import Chain, Objective, Solution
+from nnecon.estimation.quantile_regression import exact_solution
 from nnecon.estimation.student import Tail, student_regression
 from nnecon.nets import LinearPart
 from nnecon.results.path import CrossValidation, RegularizationPath
@@ -74,6 +76,15 @@ class Equation:
         """Whether every draw is certified."""
         return all(solution.converged for solution in self.solutions)
 
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """Mean over the draws on standardised rows (n, r), in the units of the series, (n,)."""
+        live = [one for one in self.solutions if one.penalty > 0]
+        dead = [one for one in self.solutions if one.penalty == 0]
+        total = sum((fitted(self.network, one.params, rows) for one in live), np.zeros(len(rows)))
+        if dead:
+            total = total + len(dead) * fitted(self.network, dead[0].params, rows)
+        return self.scaling.restore(total / len(self.solutions))
+
     def log_density(self) -> np.ndarray:
         """Log density of each residual with Student-t errors, in units of the target, (n,)."""
         assert self.tail is not None
@@ -91,9 +102,14 @@ class Equation:
         return coefs
 
     def classical(self) -> "Equation":
-        """The equation without its network: least squares, or Student-t errors."""
+        """The equation without its network: least squares, Student-t errors, or a quantile."""
         objective, p = self.objective, len(self.scaling.linear)
         weights, tail = self.weights, self.tail
+        if isinstance(objective.loss, Check):
+            return replace(
+                self, solutions=(exact_solution(objective, weights),), alpha=np.inf,
+                rule="the user", edf=float(p), path=None, cv=None,
+            )  # fmt: skip
         if tail is not None:
             found = student_regression(objective.inputs[:, :p], objective.target)
             weights, tail = found.weights, found.tail

@@ -9,10 +9,11 @@ from nnecon.data.series import Series
 from nnecon.exceptions import SpecificationError
 from nnecon.report import plots
 from nnecon.results.outlook import Forecast, check_steps
+from nnecon.results.quantile_forecast import QuantileForecast
 
 
 def fan_chart(
-    made: Forecast,
+    made: Forecast | QuantileForecast,
     data: Series,
     levels: Sequence[float],
     history: int,
@@ -22,7 +23,7 @@ def fan_chart(
 
     Parameters
     ----------
-    made : Forecast
+    made : Forecast or QuantileForecast
         Forecasts.
     data : Series
         What they go on from.
@@ -39,4 +40,4 @@ def fan_chart(
     names = list(made.targets)
     past = pd.DataFrame(data.endog[:, : len(names)], index=data.index, columns=names)
     shown = past.iloc[-check_steps(history, "history") :]
-    return plots.plot_fan(shown, made.predicted_mean, bands, **options)
+    return plots.plot_fan(shown, made.middle, bands, **options)

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.series import Series
-from nnecon.data.windows import Layout, raw_rows, standard_rows
-from nnecon.estimation.kernels import fitted
+from nnecon.data.windows import Layout, standard_rows
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.attention import attention_weights
 from nnecon.inference.dynamics import Linear
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.nets import Attention
 from nnecon.results.equations import Equation
+from nnecon.results.future import complete_rows, ordinals_from
 from nnecon.results.new_data import NewData
 from nnecon.results.path import CrossValidation, RegularizationPath
 from nnecon.results.simulator import Simulator, system_of
@@ -160,18 +160,11 @@ class ForecasterNumbers(NewData):
 
     def _values(self, equation: Equation, rows: np.ndarray) -> np.ndarray:
         """Mean network's values on standardised rows, in the units of the series."""
-        network = equation.network
-        live = [one for one in equation.solutions if one.penalty > 0]
-        dead = [one for one in equation.solutions if one.penalty == 0]
-        total = sum((fitted(network, one.params, rows) for one in live), np.zeros(len(rows)))
-        if dead:
-            total = total + len(dead) * fitted(network, dead[0].params, rows)
-        return equation.scaling.restore(total / len(equation.solutions))
+        return equation.values(rows)
 
     def _ordinals(self, count: int) -> np.ndarray:
         """Periods of ``count`` rows from the first of the data, as the model counts them."""
-        start = self.model.series.axis.ordinals(self.data.index[:1])[0]
-        return start + np.arange(count)
+        return ordinals_from(self.model, self.data, count)
 
     @cached_property
     def _known(self) -> np.ndarray:
@@ -181,18 +174,11 @@ class ForecasterNumbers(NewData):
     @cached_property
     def fittedvalues(self) -> pd.DataFrame:
         """Forecasts in the data, one period ahead or, of direct forecasts, several."""
-        layout, data, lead = self.model.layout, self.data, self.model.lead or 0
-        starts = np.arange(max(len(data.index) - lead, 0))
-        rows = raw_rows(layout, data.endog, self._known[lead:], starts)
-        complete = np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
-        if not layout.window:
-            complete &= np.isfinite(rows).all(axis=1)
-        complete &= (starts >= data.first) & (starts + lead >= self.begin)
-        columns = {}
-        for equation in self._own:
-            standard = standard_rows(equation.scaling, rows[complete])
-            columns[equation.name] = self._values(equation, standard)
-        return pd.DataFrame(columns, index=data.index[starts[complete] + lead])
+        rows, index = complete_rows(self.model, self.data, self._known, self.begin)
+        columns = {
+            one.name: one.values(standard_rows(one.scaling, rows)) for one in self._own
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=index)
 
     @cached_property
     def resid(self) -> pd.DataFrame:

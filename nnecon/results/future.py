@@ -9,6 +9,7 @@ import pandas as pd
 from nnecon.data.series import Series, named_columns
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import label_text, listing
+from nnecon.data.windows import raw_rows
 from nnecon.exceptions import ForecastError
 
 
@@ -38,6 +39,59 @@ class Future:
     imposed: np.ndarray
     index: pd.Index
     late: int
+
+
+def ordinals_from(model: Any, data: Series, count: int) -> np.ndarray:
+    """Periods of ``count`` rows from the first of the data, as the model counts them."""
+    return model.series.axis.ordinals(data.index[:1])[0] + np.arange(count)
+
+
+def complete_rows(
+    model: Any, data: Series, known: np.ndarray, begin: int
+) -> tuple[np.ndarray, pd.Index]:
+    """Rows (n, r) of the periods in the data that can be forecast, and the labels of these.
+
+    Parameters
+    ----------
+    model
+        The forecaster; one of a horizon of direct forecasts looks ``lead`` periods further.
+    data : Series
+        Data of the estimation, or others.
+    known : ndarray of shape (T, k)
+        Known regressors at their periods.
+    begin : int
+        First row of the data that counts.
+    """
+    layout, lead = model.layout, model.lead or 0
+    starts = np.arange(max(len(data.index) - lead, 0))
+    rows = raw_rows(layout, data.endog, known[lead:], starts)
+    complete = np.isfinite(rows[:, : layout.n_linear]).all(axis=1)
+    if not layout.window:
+        complete &= np.isfinite(rows).all(axis=1)
+    complete &= (starts >= data.first) & (starts + lead >= begin)
+    return rows[complete], data.index[starts[complete] + lead]
+
+
+def direct_future(
+    model: Any, data: Series, steps: int, exog: Any, horizon: int
+) -> Future:  # fmt: skip
+    """Read what is known about the periods of direct forecasts, of which there are ``horizon``."""
+    ordinals = ordinals_from(model, data, len(data.index))
+    future = future_of(model, data, ordinals, steps, exog, None)
+    if future.late + steps > horizon:
+        behind = f", {future.late + steps} after the last with all series" if future.late else ""
+        raise ForecastError(
+            f"steps={steps}: the last period is {steps} after the data{behind}, and the model "
+            f"was estimated for 1 to {horizon} periods ahead; build it with "
+            f"horizon={future.late + steps}."
+        )
+    return future
+
+
+def row_ahead(model: Any, future: Future, lead: int) -> np.ndarray:
+    """Row (r,) at the end of the data for the outcome ``lead`` periods after the next."""
+    known = np.concatenate([future.past_known, future.known])[lead:]
+    return raw_rows(model.layout, future.history, known, np.array([len(future.history)]))[0]
 
 
 def future_of(

@@ -57,6 +57,11 @@ class Forecast:
         return self._frame(self.mean)
 
     @property
+    def middle(self) -> pd.DataFrame:
+        """The same: what charts draw as the forecast and backtests score as such."""
+        return self.predicted_mean
+
+    @property
     def se_mean(self) -> pd.DataFrame:
         """Standard errors of the forecasts, one column a target."""
         return self._frame(self.se)
@@ -134,17 +139,22 @@ class Forecast:
             )
             for j, name in enumerate(self.targets)
         }
-        if target is not None:
-            if target not in frames:
-                raise SpecificationError(f"{target!r} is no target; {suggestion(target, frames)}")
-            return frames[target]
-        return frames[self.targets[0]] if len(frames) == 1 else pd.concat(frames, axis=1)
+        return chosen_frame(frames, target)
 
     def _frame(self, values: np.ndarray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self.index, columns=list(self.targets))
 
     def __str__(self) -> str:
         return str(self.summary_frame())
+
+
+def chosen_frame(frames: Mapping[str, pd.DataFrame], target: str | None) -> pd.DataFrame:
+    """The frame of a target; that of the only one, or all side by side."""
+    if target is not None:
+        if target not in frames:
+            raise SpecificationError(f"{target!r} is no target; {suggestion(target, frames)}")
+        return frames[target]
+    return next(iter(frames.values())) if len(frames) == 1 else pd.concat(frames, axis=1)
 
 
 def check_level(alpha: Any) -> None:
