@@ -242,8 +242,7 @@ def stationary(network: StateSpaceNetwork, parts: Parts) -> tuple[jax.Array, jax
     apart = jnp.eye(k * k) - jnp.kron(slope, slope)
     covariance = jnp.linalg.solve(apart, noise.ravel()).reshape(k, k)
     power = jax.lax.stop_gradient(slope)
-    for _ in range(DOUBLINGS):
-        power = power @ power
+    power = jax.lax.fori_loop(0, DOUBLINGS, lambda _, at: at @ at, power)
     # an explosive state has no stationary distribution, though the equation has a solution
     stable = jnp.linalg.norm(power) < 1.0
     return mean, jnp.where(stable, 0.5 * (covariance + covariance.T), jnp.nan)
@@ -340,23 +339,24 @@ def run_filter(form: Form, params: jax.Array, rows: Rows, keep: bool) -> Filtere
     # the transition into the next period; after the last, whatever inputs there are
     following = jax.tree.map(lambda a: jnp.concatenate([a[1:], a[-1:]]), system.inputs)
 
+    # a loop over series compiles faster than its steps written out
+    def update(carry, observation):
+        new, llf, kept = _update(carry, observation, diffuse)
+        return new, (llf, kept)
+
     def advance(carry, period):
         observed, design, noise, entering = period
         before = carry
-        llf, updates = 0.0, []
-        for at in range(network.n_series):
-            carry, part, kept = _update(carry, (observed[at], design[at], noise[at]), diffuse)
-            llf = llf + part
-            updates.append(kept)
-        state, covariance, unknown = carry
+        after, (parts, updates) = jax.lax.scan(update, carry, (observed, design, noise))
+        llf = jnp.sum(parts)
+        state, covariance, unknown = after
         moved, matrix = transition(state, entering)
-        after = matrix @ covariance @ matrix.T + system.spread
+        spread = matrix @ covariance @ matrix.T + system.spread
         opened = matrix @ unknown @ matrix.T if diffuse else unknown
-        new = moved, 0.5 * (after + after.T), opened
+        new = moved, 0.5 * (spread + spread.T), opened
         if not keep:
             return new, llf
-        stacked = jax.tree.map(lambda *a: jnp.stack(a), *updates)
-        return new, Filtered(llf, *before, state, covariance, matrix, stacked)
+        return new, Filtered(llf, *before, state, covariance, matrix, updates)
 
     start = system.mean, system.covariance, system.diffuse
     periods = system.observed, system.design, system.noise, following

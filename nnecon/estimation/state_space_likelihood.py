@@ -22,6 +22,7 @@ from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.innovations import Rows, concentrated, contributions, error_density, one_step
 from nnecon.estimation.kalman import DIFFUSE, Filtered, Form, run_filter
 from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.rows import bucket
 from nnecon.nets.state_space import StateSpaceNetwork
 
 ROUTES = ("innovations", "plain", "augmented")
@@ -63,6 +64,8 @@ class Likelihood:
 
     def loglikeobs(self, params: np.ndarray, rows: Rows) -> np.ndarray:
         """Log-likelihood of each row, shape (n,)."""
+        if self.route != "innovations":
+            return self.filter(params, rows)[0].llf
         with double_precision():
             return np.asarray(_kernels(self).rowwise(params, rows))
 
@@ -94,14 +97,25 @@ class Likelihood:
 
     def moments(self, params: np.ndarray, rows: Rows) -> Moments:
         """One-step forecasts of the rows."""
+        if self.route != "innovations":
+            found = self.filter(params, rows)[0]
+            with double_precision():
+                return Moments(*map(np.asarray, series_moments(self.form, params, rows, found)))
         with double_precision():
             return Moments(*map(np.asarray, _kernels(self).moments(params, rows)))
 
     def filter(self, params: np.ndarray, rows: Rows) -> tuple[Filtered, np.ndarray]:
-        """Output of the filter, and what the observations are of the state (n, m, s)."""
+        """Output of the filter, and what the observations are of the state (n, m, s).
+
+        Rows without values are put behind, so that growing samples meet what is compiled.
+        """
+        n = len(rows.series)
+        at = np.minimum(np.arange(bucket(n)), n - 1)
+        series = np.where(np.arange(len(at))[:, None] < n, rows.series[at], np.nan)
+        longer = Rows(series, rows.past[at], rows.exog[at])
         with double_precision():
-            found, design = _kernels(self).states(params, rows)
-            return jax.tree.map(np.asarray, found), np.asarray(design)
+            found, design = _kernels(self).states(params, longer)
+            return jax.tree.map(lambda a: np.asarray(a)[:n], found), np.asarray(design)[:n]
 
 
 def constrained(network: StateSpaceNetwork, free: np.ndarray) -> np.ndarray:
@@ -144,16 +158,13 @@ def _kernels(likelihood: Likelihood) -> _Kernels:
         return penalty - jnp.sum(weights * rowwise(params, rows))
 
     def moments(params, rows):
-        if direct:
-            parts = network.unpack(params)
-            covariance = parts.factor @ parts.factor.T
-            if network.student:
-                covariance = covariance * parts.df / (parts.df - 2.0)
-            means = one_step(network, params, rows).means
-            m = network.n_series
-            return means, jnp.broadcast_to(covariance, (len(means), m, m))
-        found = run_filter(form, params, rows, True)
-        return series_moments(form, params, rows, found)
+        parts = network.unpack(params)
+        covariance = parts.factor @ parts.factor.T
+        if network.student:
+            covariance = covariance * parts.df / (parts.df - 2.0)
+        means = one_step(network, params, rows).means
+        m = network.n_series
+        return means, jnp.broadcast_to(covariance, (len(means), m, m))
 
     def states(params, rows):
         return run_filter(form, params, rows, True), form.system(params, rows).design

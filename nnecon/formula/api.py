@@ -9,7 +9,9 @@ Examples
 """
 
 from nnecon.models.regression import NeuralRegression
+from nnecon.models.state_space import RNNStateSpace
 
 neural_regression = NeuralRegression.from_formula
+rnn_state_space = RNNStateSpace.from_formula
 
-__all__ = ["neural_regression"]
+__all__ = ["neural_regression", "rnn_state_space"]

@@ -1,6 +1,6 @@
 """What all forecasters share before estimation: series, lags, windows, the linear part's rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,9 +12,7 @@ import pandas as pd
 
 from nnecon.data.design import caller_namespace
 from nnecon.data.frames import as_frame
-from nnecon.data.names import bindings_to_state
 from nnecon.data.series import Series, named_columns, series_from_arrays, series_of
-from nnecon.data.storage import State, pack_frame
 from nnecon.data.syntax import suggestion
 from nnecon.data.windows import (
     Layout,
@@ -26,6 +24,7 @@ from nnecon.data.windows import (
 )
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.forecast_settings import linear_lags, read_loss, read_strategy
+from nnecon.models.saved_series import SavedSeries
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
 
@@ -49,7 +48,7 @@ class Prepared:
     scalings: tuple[Any, ...]
 
 
-class ForecasterData(Immutable):
+class ForecasterData(SavedSeries, Immutable):
     """Specification of a forecaster, and its rows of lags and windows."""
 
     series: Series
@@ -264,35 +263,6 @@ class ForecasterData(Immutable):
             parts.append(data[list(names)] if names else None)
         return series_from_arrays(*parts)
 
-    def state(self) -> State:
-        """What is needed to build the model again, as JSON and arrays; it holds no code."""
-        series = self.series
-        plain, _ = bindings_to_state(series.bindings)
-        frame, arrays = pack_frame(series.frame, "frame")
-        meta = {
-            "class": type(self).__name__,
-            "formula": self.formula,
-            "terms": [list(series.terms.targets), list(series.terms.known)],
-            "specification": {name: _plain(value) for name, value in self._given.items()},
-            "frame": frame,
-            "bindings": plain,
-        }
-        return meta, arrays
-
-    @classmethod
-    def from_state(cls, meta: Mapping[str, Any], frame: pd.DataFrame) -> Self:
-        """The model from what :meth:`state` gave; a formula has to be plain arithmetic."""
-        model = cls.__new__(cls)
-        if meta["formula"] is None:
-            targets, known = meta["terms"]
-            others = [name for name in frame.columns if name not in {*targets, *known}]
-            parts = [frame[part] if part else None for part in (targets, known, others)]
-            series = series_from_arrays(*parts)
-        else:
-            series = series_of(meta["formula"], frame, meta["bindings"], trusted=False)
-        model._set_up(series, meta["formula"], meta["specification"])
-        return model
-
     def _check_sample(self) -> None:
         sample, layout = self.sample, self.layout
         n, p = len(sample.rows), layout.n_linear
@@ -331,10 +301,3 @@ class ForecasterData(Immutable):
         """Standardised rows."""
         made = scalings(self.sample)
         return Prepared(self.sample, standard_rows(made[0], self.sample.rows), made)
-
-
-def _plain(value: Any) -> Any:
-    """An argument as JSON has it: whole numbers, lists."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -21,6 +21,7 @@ from nnecon.estimation.state_space_units import Units
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.forecast_settings import linear_lags, read_count
 from nnecon.models.forecaster_data import FIT_ARGUMENTS
+from nnecon.models.saved_series import SavedSeries
 from nnecon.nets import StateSpaceNetwork
 from nnecon.nets.activations import ACTIVATIONS
 from nnecon.results.immutable import Immutable
@@ -49,7 +50,7 @@ class Sample:
     first: int
 
 
-class StateSpaceData(Immutable):
+class StateSpaceData(SavedSeries, Immutable):
     """What a recurrent state-space model is before it is estimated."""
 
     series: Series

@@ -12,6 +12,8 @@ from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.forecast_storage import FORECASTERS, load_forecaster
 from nnecon.models.regression import NeuralRegression
+from nnecon.models.state_space import RNNStateSpace
+from nnecon.models.state_space_storage import load_state_space
 from nnecon.models.streamed import StreamedRegression
 from nnecon.results.archive import cv_from_state, path_from_state, read_archive, under
 from nnecon.results.backtest import Backtest
@@ -62,6 +64,8 @@ def load(
     name = meta["model"]["class"]
     if name in FORECASTERS:
         return load_forecaster(meta, arrays, functions)
+    if name == RNNStateSpace.__name__:
+        return load_state_space(meta, arrays, functions)
     held = under(arrays, "model")
     if name == "StreamedRegression":
         arguments = _specification(meta["model"]["specification"], held, network)

@@ -1,6 +1,7 @@
 """Results of a recurrent state-space model: effects, tests, charts, summary."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from nnecon.inference.specification_tests import arch_lm, jarque_bera, ljung_box
 from nnecon.inference.state_space_effects import average_effects
 from nnecon.report import plots, tables
 from nnecon.report.formats import format_number
+from nnecon.results.archive import write_archive
 from nnecon.results.outlook import check_steps
+from nnecon.results.state_space_archive import state_space_state
 from nnecon.results.state_space_responses import StateSpaceResponses
 
 PARAMETERS = 24
@@ -25,6 +28,14 @@ PARAMETERS = 24
 
 class RNNStateSpaceResults(StateSpaceResponses):
     """Estimates, states, forecasts and responses of :class:`~nnecon.RNNStateSpace`."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the results to a file that :func:`nnecon.load` reads.
+
+        The file is a zip of JSON and NumPy arrays: reading it runs no code. It holds the data of
+        the estimation, and those that states and forecasts are of where they are others.
+        """
+        write_archive(path, *state_space_state(self))
 
     # -- effects ----------------------------------------------------------------------------------
 

@@ -42,7 +42,11 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    # second derivatives of the filter compile for seconds
+    [pytest.param(name, marks=pytest.mark.slow if name == "noise" else ()) for name in NETWORKS],
+)
 def test_derivatives_against_differences(name):
     network, route, gaps = NETWORKS[name]
     likelihood, rows, params = Likelihood(network, route), rows_of(gaps=gaps), params_of(network)
@@ -62,9 +66,6 @@ def test_derivatives_against_differences(name):
     scale = np.abs(score).max()
     np.testing.assert_allclose(score, differences(total, 1e-6), atol=1e-6 * scale)
     np.testing.assert_allclose(likelihood.scores(params, rows).sum(axis=0), score, atol=1e-8)
-    if name == "gaps":
-        # second derivatives of the long filter take ten seconds to compile
-        return
     hessian = likelihood.hessian(params, rows)
     slopes = differences(lambda at: likelihood.score(at, rows), 1e-5)
     np.testing.assert_allclose(hessian, slopes, atol=1e-6 * np.abs(hessian).max())
