@@ -11,7 +11,7 @@ from nnecon.commands.reading import Source
 from nnecon.data.business_cycle import NBER_RECESSIONS
 from nnecon.data.panel import panel_of, well_known
 from nnecon.exceptions import SpecificationError
-from nnecon.models.factor_estimation import default_most, factor_numbers
+from nnecon.models.factor_selection import default_most, factor_numbers
 from nnecon.models.factors import AutoencoderFactor
 from nnecon.report.html import Chapter
 from nnecon.results.factor_chapter import factor_chapter

@@ -19,15 +19,10 @@ from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Splitter
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.factor_map import ComponentMap
-from nnecon.models.factor_estimation import (
-    CONVERGED,
-    FactorTask,
-    default_most,
-    estimate,
-    factor_numbers,
-    rebuilt,
-    reconstruction_folds,
-)
+from nnecon.models.factor_bootstrap import LoadingWork, draw_loadings
+from nnecon.models.factor_estimation import CONVERGED, estimate, rebuilt
+from nnecon.models.factor_samples import FactorTask
+from nnecon.models.factor_selection import default_most, factor_numbers, reconstruction_folds
 from nnecon.models.forecast_settings import read_count as _whole
 from nnecon.models.forecast_settings import read_units
 from nnecon.models.settings import read_alphas
@@ -343,6 +338,27 @@ class AutoencoderFactor(Immutable):
             cv_from_state(meta, arrays, panel.index),
         )
 
+    def loadings_of_draws(
+        self,
+        results: AutoencoderFactorResults,
+        counts: np.ndarray,
+        rng: np.random.Generator,
+        execution: Execution,
+    ) -> np.ndarray:
+        """Loadings (B, k, N) of samples with these counts of rows (B, T), estimated as ``results``.
+
+        See :meth:`AutoencoderFactorResults.bootstrap_loadings`.
+        """
+        linear = results.is_linear or results.path is None
+        work = LoadingWork(
+            FactorTask(self.panel, self.network, self.standardize),
+            results.mapping.factors(self.panel.values),
+            np.inf if linear else results.alpha,
+            np.empty(0) if results.path is None else results.path.alphas[1:],
+            results.facts.n_starts,
+        )
+        return draw_loadings(work, counts, rng, execution)
+
     def _baseline(self, components: ComponentMap) -> Any:
         filled = components.extraction.filled(self.panel.values)
         frame = pd.DataFrame(filled, self.panel.index, list(self.names))
@@ -412,6 +428,7 @@ class AutoencoderFactor(Immutable):
             found.iterations,
             bool(found.certificate < CONVERGED),
             f"{draws} starts, {seed}",
+            draws,
         )
         return AutoencoderFactorResults(
             self, found.mapping, found.components, self._baseline(found.components), facts,

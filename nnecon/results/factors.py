@@ -16,6 +16,7 @@ from nnecon.inference.factor_number import CRITERIA, bai_ng
 from nnecon.results.archive import write_archive
 from nnecon.results.factor_comparison import compare_factors, reconstruction_by
 from nnecon.results.factor_display import FactorDisplay
+from nnecon.results.factor_loadings import FactorLoadings
 from nnecon.results.factor_path import FactorPath, ReconstructionCV
 from nnecon.results.factor_state import factor_state
 from nnecon.results.immutable import Immutable
@@ -39,6 +40,8 @@ class FactorFacts:
         Whether the certificate is small.
     search : str
         Starts and seed.
+    n_starts : int
+        Starts.
     """
 
     alpha: float
@@ -47,9 +50,10 @@ class FactorFacts:
     iterations: int
     converged: bool
     search: str
+    n_starts: int = 4
 
 
-class AutoencoderFactorResults(FactorDisplay, Immutable):
+class AutoencoderFactorResults(FactorDisplay, FactorLoadings, Immutable):
     """Estimated factors; made by :meth:`nnecon.AutoencoderFactor.fit`.
 
     Attributes of statsmodels' ``PCA`` have its names and, for principal components, its numbers.

@@ -1,0 +1,113 @@
+"""What a factor model is estimated on: components of some rows, standardised data, starts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnecon.data.panel import Panel, check_known
+from nnecon.estimation.autoencoding import PanelSample
+from nnecon.exceptions import DataError
+from nnecon.inference.factor_alignment import Alignment, align
+from nnecon.inference.factor_map import (
+    ComponentMap,
+    Extraction,
+    NetworkMap,
+    encode,
+    output_layer,
+    regressors,
+)
+from nnecon.inference.principal_components import fill_missing, principal_components
+from nnecon.nets.autoencoder import Autoencoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactorTask:
+    """A panel and what is to be estimated on it.
+
+    Attributes
+    ----------
+    panel : Panel
+    network : Autoencoder
+        Without hidden layers it is principal components.
+    standardize : bool
+    """
+
+    panel: Panel
+    network: Autoencoder
+    standardize: bool
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there is no network to estimate."""
+        return not (self.network.encoder or self.network.decoder)
+
+
+def extraction_of(task: FactorTask, train: np.ndarray, where: str = "") -> Extraction:
+    """Principal components of the rows in ``train`` (a mask)."""
+    panel, k = task.panel, task.network.k_factors
+    values = panel.values[train]
+    check_known(np.isfinite(values), panel.names, panel.index[train], k, where)
+    flat = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
+    if flat.any():
+        name = panel.names[int(np.flatnonzero(flat)[0])]
+        raise DataError(f"{name!r} does not vary{where}; leave it out.")
+    filled, filling = fill_missing(values, k, task.standardize)
+    return Extraction(filling, principal_components(filled, task.standardize), k, len(values))
+
+
+def unit_of(extraction: Extraction) -> float:
+    """Root mean square of all series, so that penalties do not depend on units."""
+    n_series = len(extraction.components.standardisation.scale)
+    return float(np.sqrt(extraction.components.eigenvals.sum() / (extraction.n_obs * n_series)))
+
+
+def sample_of(task: FactorTask, extraction: Extraction, train: np.ndarray) -> PanelSample:
+    """Scores, standardised data and weights."""
+    values = task.panel.values
+    known = np.isfinite(values)
+    standard = extraction.components.standardisation.apply(values) / unit_of(extraction)
+    weights = known * train[:, None].astype(float)
+    return PanelSample(
+        extraction.inputs(values, task.network.n_inputs),
+        np.where(known, standard, 0.0),
+        weights / weights.sum(),
+    )
+
+
+def random_starts(
+    task: FactorTask, extraction: Extraction, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Starts: principal components first, then random directions among the leading ones."""
+    network = task.network
+    q, k = network.n_inputs, network.k_factors
+    size = np.sqrt(extraction.components.eigenvals[:q] / extraction.components.eigenvals[0])
+    starts = []
+    for number, own in enumerate(rng.spawn(count)):
+        directions = np.eye(q, k)
+        if number:
+            directions = np.linalg.qr(size[:, None] * own.standard_normal((q, k)))[0]
+        starts.append(network.init(own, directions))
+    return np.stack(starts)
+
+
+def mapping_of(
+    task: FactorTask, base: Extraction, sample: PanelSample, params: np.ndarray, alpha: float
+) -> NetworkMap:
+    """The factor model as a function, from its inner parameters."""
+    network = task.network
+    weights = sample.used_weights
+    output = output_layer(network, params, sample.scores, sample.target, weights, alpha)
+    linear = ComponentMap(base)
+    rows = sample.weights.sum(axis=1) > 0
+    codes = encode(network, params, sample.scores)
+    alignment: Alignment = align(codes[rows], linear.factors(task.panel.values[rows]))
+    return NetworkMap(base, network, params, output * unit_of(base), alignment, alpha)
+
+
+def fitted(
+    network: Autoencoder, sample: PanelSample, params: np.ndarray, alpha: float
+) -> np.ndarray:
+    """Fitted values of all rows, those without weight included."""
+    codes = encode(network, params, sample.scores)
+    data = sample.scores, sample.target, sample.used_weights
+    return regressors(network, params, codes) @ output_layer(network, params, *data, alpha)
