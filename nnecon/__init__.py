@@ -15,6 +15,7 @@ from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
 from nnecon.models.factor_forecaster import FactorForecaster
+from nnecon.models.factor_nowcaster import FactorNowcaster
 from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.forecasters import (
     AttentionForecaster,
@@ -41,6 +42,7 @@ __all__ = [
     "ConvForecaster",
     "ExpandingFolds",
     "FactorForecaster",
+    "FactorNowcaster",
     "LSTMForecaster",
     "NeuralAR",
     "NeuralRegression",

@@ -71,15 +71,22 @@ def direct_forecasts(
                 f"{name}: {len(rows)} periods are too few for {p} coefficients at horizon "
                 f"{step + 1}; give a longer sample, fewer factors or fewer lags."
             )
-        x, y = regressors[rows], target[rows + ahead]
-        q, r = np.linalg.qr(x)
-        _check_rank(r, name)
-        coefficients = np.linalg.solve(r, q.T @ y)
-        variance = float(np.sum((y - x @ coefficients) ** 2)) / (len(rows) - p)
-        leverage = float(np.sum(np.linalg.solve(r.T, regressors[origin]) ** 2))
-        mean[step] = regressors[origin] @ coefficients
-        se[step], df[step] = np.sqrt(variance * (1.0 + leverage)), len(rows) - p
+        found = new_observation(regressors[rows], target[rows + ahead], regressors[origin], name)
+        mean[step], se[step], df[step] = found
     return DirectForecasts(mean, se, df)
+
+
+def new_observation(
+    x: np.ndarray, y: np.ndarray, new: np.ndarray, name: str
+) -> tuple[float, float, int]:
+    """Least squares of y (n,) on x (n, p): forecast at ``new`` (p,), standard error, df."""
+    q, r = np.linalg.qr(x)
+    _check_rank(r, name)
+    coefficients = np.linalg.solve(r, q.T @ y)
+    df = len(x) - x.shape[1]
+    variance = float(np.sum((y - x @ coefficients) ** 2)) / df
+    leverage = float(np.sum(np.linalg.solve(r.T, new) ** 2))
+    return float(new @ coefficients), float(np.sqrt(variance * (1.0 + leverage))), df
 
 
 def _check_rank(r: np.ndarray, name: str) -> None:

@@ -5,6 +5,7 @@ from inspect import signature
 from numbers import Real
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from nnecon.baselines.face import read_targets
@@ -116,8 +117,7 @@ class FactorForecaster(Immutable):
                 f"{', '.join(known)}."
             )
         names = read_targets(targets) or ()
-        if not isinstance(min_known, Real) or not 0 < min_known <= 1:
-            raise SpecificationError(f"min_known={min_known!r}: give a share over 0 and up to 1.")
+        read_share("min_known", min_known)
         frame = as_frame(data)
         instead = dict(own or {})
         stray = next((name for name in instead if name not in names), None)
@@ -177,9 +177,28 @@ class FactorForecaster(Immutable):
         FactorForecastResults
         """
         share = float(self._given["min_known"])
-        panel, left_out = well_known(self.frame[list(self.panel)], share)
-        k = self._factor_options["k_factors"]
-        least = k if isinstance(k, int) else int(self._factor_options.get("max_factors") or 8)
-        enough = panel.notna().sum(axis=1) >= least
-        model = AutoencoderFactor(panel[enough], **self._factor_options)
+        panel = self.frame[list(self.panel)]
+        model, left_out = well_known_factors(panel, share, self._factor_options)
         return FactorForecastResults(self, model.fit(alpha, **options), self.frame, left_out)
+
+
+def read_share(name: str, given: Any) -> float:
+    """Check a share over zero and up to one."""
+    number = float(given) if isinstance(given, Real) and not isinstance(given, bool) else np.nan
+    if not 0 < number <= 1:
+        raise SpecificationError(f"{name}={given!r}: give a share over 0 and up to 1.")
+    return number
+
+
+def well_known_factors(
+    panel: pd.DataFrame, share: float, options: Mapping[str, Any]
+) -> tuple[AutoencoderFactor, tuple[str, ...]]:
+    """Factor model of the series known in a share of the rows, and names of the others.
+
+    Rows at the beginning or the end with fewer known values than factors are left out.
+    """
+    kept, left_out = well_known(panel, share)
+    k = options["k_factors"]
+    least = k if isinstance(k, int) else int(options.get("max_factors") or 8)
+    enough = kept.notna().sum(axis=1) >= least
+    return AutoencoderFactor(kept[enough], **options), left_out
