@@ -48,7 +48,8 @@ def read_source(path: str | None, date: str | None) -> Source:
         labels = what + ", " + series["transformation"]
         code = f"ne.datasets.read_fred_md({str(path)!r})"
         frame = read_fred_md(path)
-        return Source(frame, labels.to_dict(), series["group"], code, True, frame)
+        groups = None if series["group"].isna().all() else series["group"].fillna("Other")
+        return Source(frame, labels.to_dict(), groups, code, True, frame)
     code = f"ne.read_table({str(path)!r}, date={date!r})"
     frame = read_table(path, date)
     return Source(frame, {}, None, code, False, frame)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import nnecon as ne
+from nnecon.data.fredmd import is_fred_md
 from nnecon.exceptions import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "fred-md-2023-10-permitted.csv"
@@ -46,6 +47,15 @@ def test_outliers_are_ten_interquartile_ranges_away():
     assert found.tolist() == [*beyond, True]
     wide = pd.DataFrame({"x": np.r_[np.tile(np.arange(-2.0, 3.0), 20), 20.0, 20.1]})
     assert ne.datasets.without_outliers(wide)["x"].isna().tolist()[-2:] == [False, True]
+
+
+def test_the_official_format_is_recognised(tmp_path):
+    heads = ("sasdate,GDPC1,UNRATE", "factors,1,1", "transform,5,2", "3/1/1959,100,6")
+    assert is_fred_md(written(tmp_path, *heads))
+    assert is_fred_md(written(tmp_path, heads[0], "Transform:,5,2", heads[3]))
+    assert not is_fred_md(written(tmp_path, heads[0], heads[3], "6/1/1959,101,5"))
+    assert not is_fred_md(written(tmp_path, "date,x", "1959-01-01,3"))
+    assert not is_fred_md(tmp_path / "none.csv") and not is_fred_md(tmp_path / "table.xlsx")
 
 
 def test_quarterly_files_have_a_row_of_factors(tmp_path):
