@@ -8,10 +8,12 @@ whose lags BIC chooses. The file is FRED-MD's monthly CSV:
 
     python examples/backtest_fred_md.py current.csv                all networks
     python examples/backtest_fred_md.py current.csv NeuralAR       one of them
+    python examples/backtest_fred_md.py current.csv --by-equation  each equation its own lags
     python examples/backtest_fred_md.py current.csv --alone        each series from its own past
 
-Together, the three series are forecast by networks beside a VAR; alone, each by a network beside
-its own autoregression.
+Together, the three series are forecast by networks beside a VAR, or beside equations for each of
+which BIC chooses own lags and lags of the others; alone, each by a network beside its own
+autoregression.
 """
 
 import argparse
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("file")
     parser.add_argument("families", nargs="*", default=FAMILIES)
     parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--by-equation", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint")
     arguments = parser.parse_args()
@@ -57,7 +60,9 @@ def backtest(
     family: str, targets: list[str], data: pd.DataFrame, arguments: argparse.Namespace
 ) -> Backtest:
     """A network on some of the series, beside the autoregression on the same rows."""
-    model = getattr(ne, family).from_formula(" + ".join(targets) + " ~ 1", data[targets])
+    model = getattr(ne, family).from_formula(
+        " + ".join(targets) + " ~ 1", data[targets], lags_by_equation=arguments.by_equation
+    )
     return ne.backtest(
         {family: (model, {"rng": arguments.seed}), "AR": ne.baselines.ar("bic")},
         data[targets],

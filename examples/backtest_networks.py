@@ -6,6 +6,7 @@ every five years. Run:
 
     python examples/backtest_networks.py                      all networks, five seeds
     python examples/backtest_networks.py NeuralAR --seeds 2   one network, two seeds
+    python examples/backtest_networks.py --by-equation        each equation its own lags
 
 A network and seed takes from twenty seconds (NeuralAR) to some minutes; ``--checkpoint FOLDER``
 continues a stopped run.
@@ -22,10 +23,10 @@ FORMULA = "growth + infl + tbilrate ~ 1"
 HORIZONS = [1, 4, 8]
 
 
-def ratios(family: str, seed: int, checkpoint: str | None) -> pd.Series:
+def ratios(family: str, seed: int, checkpoint: str | None, by_equation: bool) -> pd.Series:
     """RMSE of a network over that of the VAR with lags chosen alike, by variable and horizon."""
     macro = ne.datasets.load_macro()[["growth", "infl", "tbilrate"]]
-    model = getattr(ne, family).from_formula(FORMULA, macro)
+    model = getattr(ne, family).from_formula(FORMULA, macro, lags_by_equation=by_equation)
     models = {
         "network": (model, {"rng": seed}),
         "VAR": ne.baselines.var("bic", maxlags=8),
@@ -52,11 +53,12 @@ def main() -> None:
     parser.add_argument("families", nargs="*", default=FAMILIES)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--checkpoint")
+    parser.add_argument("--by-equation", action="store_true")
     arguments = parser.parse_args()
     for family in arguments.families:
         columns = {}
         for seed in range(arguments.seeds):
-            columns[seed] = ratios(family, seed, arguments.checkpoint)
+            columns[seed] = ratios(family, seed, arguments.checkpoint, arguments.by_equation)
             table = pd.DataFrame(columns)
             summary = table.assign(mean=table.mean(axis=1), largest=table.max(axis=1))
             print(f"\nRMSE of {family} relative to VAR\n{summary.round(3)}\n", flush=True)

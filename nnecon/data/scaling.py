@@ -1,6 +1,6 @@
 """From the user's columns to the standardised rows that a network is estimated on, and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,6 +85,15 @@ class Scaling:
             centre,
             spread if spread > 0 else 1.0,
             at,
+        )
+
+    def beside(self, columns: np.ndarray) -> "Scaling":
+        """The same beside some of the linear regressors, a constant the first of them."""
+        return replace(
+            self,
+            linear=self.linear[columns],
+            linear_shift=self.linear_shift[columns],
+            linear_scale=self.linear_scale[columns],
         )
 
     def rows(self, exog: np.ndarray) -> np.ndarray:

@@ -12,11 +12,19 @@ autoregression. Windows that reach before the data are filled with means, and th
 period is then zero; lags of a feed-forward network that reach there are at their means, too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from nnecon.data.scaling import Scaling
+
+COSTS: dict[str, Callable[[int], float]] = {
+    "aic": lambda n: 2.0,
+    "bic": lambda n: float(np.log(n)),
+    "hqic": lambda n: float(2.0 * np.log(np.log(n))),
+}
+"""What a coefficient costs in an information criterion, by the number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +311,7 @@ def choose_lags(
     m, k = endog.shape[1], known.shape[1]
     sample = windows(Layout(m, k, tuple(range(1, most + 1))), endog, known, first)
     n = len(sample.rows)
-    cost = {"aic": 2.0, "bic": np.log(n), "hqic": 2.0 * np.log(np.log(n))}[criterion]
+    cost = COSTS[criterion](n)
     values = []
     for order in range(1, most + 1):
         linear = sample.linear[:, : 1 + k + order * m]
@@ -311,3 +319,53 @@ def choose_lags(
         _, determinant = np.linalg.slogdet(resid.T @ resid / n)
         values.append(determinant + cost * linear.shape[1] * m / n)
     return int(np.argmin(values)) + 1
+
+
+def choose_lags_by_equation(
+    endog: np.ndarray, known: np.ndarray, most: int, criterion: str, first: int = 0
+) -> tuple[tuple[int, int], ...]:
+    r"""Lags of each equation with the least information criterion: own ones, and of the others.
+
+    All combinations of 1 to ``most`` own lags and 0 to ``most`` lags of all other series are
+    compared on the same rows, equation by equation: :math:`\log\hat\sigma_i^2 + c\, k_i / n`
+    (Hsiao, 1981, does so in steps).
+
+    Parameters
+    ----------
+    endog, known, most, criterion, first
+        As in :func:`choose_lags`.
+
+    Returns
+    -------
+    tuple of (int, int)
+        Own lags and lags of the others, one pair a series.
+
+    Examples
+    --------
+    >>> g = np.random.default_rng(0)
+    >>> y = np.zeros((300, 2))
+    >>> for t in range(2, 300):
+    ...     e = g.standard_normal(2)
+    ...     y[t] = 0.6 * y[t - 2, 0] + e[0], 0.3 * y[t - 1, 1] + 0.5 * y[t - 1, 0] + e[1]
+    >>> choose_lags_by_equation(y, np.zeros((300, 0)), 4, "bic")
+    ((2, 0), (1, 1))
+    """
+    m, k = endog.shape[1], known.shape[1]
+    sample = windows(Layout(m, k, tuple(range(1, most + 1))), endog, known, first)
+    n, p = sample.linear.shape
+    cost = COSTS[criterion](n)
+    # sums of squares of all regressions are in one triangle
+    triangle = np.linalg.qr(np.column_stack([sample.linear, sample.target]))[1]
+    lag = np.r_[np.zeros(1 + k, dtype=int), np.repeat(np.arange(1, most + 1), m)]
+    series = np.r_[np.full(1 + k, -1), np.tile(np.arange(m), most)]
+    chosen = []
+    values: dict[tuple[int, int], float]
+    for at in range(m):
+        target, values = triangle[:, p + at], {}
+        for own in range(1, most + 1):
+            for others in range((most if m > 1 else 0) + 1):
+                linear = triangle[:, :p][:, lag <= np.where(series == at, own, others)]
+                resid = target - linear @ np.linalg.lstsq(linear, target, rcond=None)[0]
+                values[own, others] = np.log(resid @ resid / n) + cost * linear.shape[1] / n
+        chosen.append(min(values, key=values.__getitem__))
+    return tuple(chosen)

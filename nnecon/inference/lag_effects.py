@@ -42,9 +42,11 @@ class LagEffects:
         slopes = [average_gradient(self.network, one, self.rows, weights) for one in draws]
         slope = np.mean(slopes, axis=0) * scaling.target_scale
         slope = slope / np.concatenate([scaling.linear_scale, scaling.input_scale])
+        every = np.zeros(layout.n_linear + layout.n_network)
+        every[np.concatenate([scaling.linear, scaling.inputs])] = slope
         effects = {}
         for lag in layout.effect_lags:
             for at, name in enumerate(self.names):
                 places = layout.linear_column(at, lag), layout.network_column(at, lag)
-                effects[f"L{lag}.{name}"] = sum(slope[j] for j in places if j is not None)
+                effects[f"L{lag}.{name}"] = sum(every[j] for j in places if j is not None)
         return pd.Series(effects, dtype=float)

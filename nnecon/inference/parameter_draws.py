@@ -80,26 +80,45 @@ class Estimated:
 
 
 def draw_parameters(
-    equations: Sequence[Estimated], count: int, rng: np.random.Generator
-) -> Draws:  # fmt: skip
-    """Draw the parameters of all equations together."""
+    equations: Sequence[Estimated],
+    count: int,
+    rng: np.random.Generator,
+    places: Sequence[np.ndarray] | None = None,
+    n_linear: int | None = None,
+) -> Draws:
+    """Draw the parameters of all equations together.
+
+    Parameters
+    ----------
+    equations : sequence of Estimated
+        m equations on the same rows.
+    count : int
+        Draws.
+    rng : numpy.random.Generator
+    places : sequence of ndarray of int, optional
+        Positions of each equation's linear regressors among all; by default each has all of them.
+    n_linear : int, optional
+        How many there are.
+    """
     n = len(equations[0].residual)
     signs = rng.choice([-1.0, 1.0], size=(n, count))
-    linear, moves = [], []
-    for one in equations:
+    total = equations[0].free.shape[1] if n_linear is None else n_linear
+    every = [np.arange(total)] * len(equations) if places is None else places
+    linear, moves = np.zeros((count, total, len(equations))), []
+    for at, (one, own) in enumerate(zip(equations, every, strict=True)):
         p = one.free.shape[1]
         errors = one.residual[:, None] * signs
         centre = one.params[:, :p].mean(axis=0)[:, None]
         if not one.live:
-            linear.append(centre + _linear_step(one, errors))
+            linear[:, own, at] = (centre + _linear_step(one, errors)).T
             continue
         steps = np.stack([_step(one, params, errors) for params in one.params])
-        linear.append(centre + steps[:, :p].mean(axis=0))
-        steps[:, :p] = 0.0
-        moves.append(np.moveaxis(steps, 2, 0))
-    k = equations[0].params.shape[1]
+        linear[:, own, at] = (centre + steps[:, :p].mean(axis=0)).T
+        neural = np.moveaxis(steps[:, p:], 2, 0)
+        moves.append(np.concatenate([np.zeros((*neural.shape[:2], total)), neural], axis=2))
+    k = equations[0].params.shape[1] - equations[0].free.shape[1] + total
     together = np.stack(moves, axis=1) if moves else np.zeros((count, 0, 1, k))
-    return Draws(np.moveaxis(np.stack(linear, axis=1), 2, 0), together)
+    return Draws(linear, together)
 
 
 def draw_values(

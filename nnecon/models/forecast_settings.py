@@ -1,13 +1,14 @@
 """Arguments of forecasters, read and checked: lags, windows, penalties by target."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from nnecon.data.series import SEASONS, Series
-from nnecon.data.windows import choose_lags
+from nnecon.data.windows import choose_lags, choose_lags_by_equation
 from nnecon.exceptions import SpecificationError
 from nnecon.models.settings import read_alpha
 
@@ -39,11 +40,7 @@ def linear_lags(
         First letter of the frequency.
     """
     if isinstance(rule, str) and rule in CRITERIA:
-        limit = MOST_LAGS.get(frequency, 12) if most is None else read_count("max_lags", most)
-        m, k = series.endog.shape[1], known.shape[1]
-        rows = len(series.endog) - series.first
-        # at most half the rows for the coefficients of the largest order
-        limit = max(1, min(limit, int((rows / 2 - 1 - k) // (m + 0.5))))
+        limit = _largest(most, series, known, frequency)
         order = choose_lags(series.endog, known, limit, rule, series.first)
         return tuple(range(1, order + 1)), f"{rule.upper()} among 1 to {limit}"
     if isinstance(rule, Integral) and not isinstance(rule, bool):
@@ -54,6 +51,90 @@ def linear_lags(
             "'aic', 'bic', 'hqic'."
         )
     return tuple(sorted({read_count("linear_lags", lag) for lag in rule})), "the user"
+
+
+def _largest(most: Any, series: Series, known: np.ndarray, frequency: str) -> int:
+    """Largest order that a criterion tries."""
+    limit = MOST_LAGS.get(frequency, 12) if most is None else read_count("max_lags", most)
+    m, k = series.endog.shape[1], known.shape[1]
+    rows = len(series.endog) - series.first
+    # at most half the rows for the coefficients of the largest order
+    return max(1, min(limit, int((rows / 2 - 1 - k) // (m + 0.5))))
+
+
+@dataclass(frozen=True, slots=True)
+class EquationLags:
+    """Lags of the linear parts, one by one: ``pairs`` of own lags and lags of the others."""
+
+    pairs: tuple[tuple[int, int], ...]
+    told: str
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """All lags that some equation has."""
+        return tuple(range(1, max(max(pair) for pair in self.pairs) + 1))
+
+
+def equation_lags(
+    given: Any, rule: Any, most: Any, series: Series, known: np.ndarray, frequency: str
+) -> EquationLags | None:
+    """Lags of each equation where they differ between equations, None where they do not.
+
+    Parameters
+    ----------
+    given : bool, mapping or None
+        Whether the criterion chooses equation by equation, or pairs of own lags and lags of the
+        others by series.
+    rule, most, series, known, frequency
+        As in :func:`linear_lags`.
+    """
+    if given is None or given is False:
+        return None
+    if given is True:
+        if not (isinstance(rule, str) and rule in CRITERIA):
+            raise SpecificationError(
+                f"lags_by_equation=True needs a criterion, and linear_lags={rule!r}: give 'aic', "
+                "'bic' or 'hqic', or the lags, lags_by_equation={'series': (own, others), ...}."
+            )
+        limit = _largest(most, series, known, frequency)
+        pairs = choose_lags_by_equation(series.endog, known, limit, rule, series.first)
+        return EquationLags(pairs, f"{rule.upper()} by equation, 1 to {limit}")
+    if not isinstance(given, Mapping):
+        raise SpecificationError(
+            f"lags_by_equation={given!r}: give True, or pairs of own lags and lags of the others "
+            "by series, {'infl': (3, 1), ...}."
+        )
+    if not isinstance(rule, str):
+        raise SpecificationError(
+            f"linear_lags={rule!r} and lags_by_equation both give the lags; leave one of them out."
+        )
+    absent = [name for name in series.names if name not in given]
+    strange = [name for name in given if name not in series.names]
+    if absent or strange:
+        raise SpecificationError(
+            f"lags_by_equation has no lags for {absent[0]!r}"
+            if absent
+            else f"lags_by_equation names {strange[0]!r}, which is no series of the model; the "
+            f"series are {list(series.names)}."
+        )
+    pairs = tuple(_pair(name, given[name]) for name in series.names)
+    if not max(max(pair) for pair in pairs):
+        raise SpecificationError("lags_by_equation: one equation at least needs a lag.")
+    return EquationLags(pairs, "the user")
+
+
+def _pair(name: str, value: Any) -> tuple[int, int]:
+    """Own lags and lags of the others."""
+    whole = isinstance(value, Sequence) and len(value) == 2
+    whole = whole and all(
+        isinstance(lag, Integral) and not isinstance(lag, bool) and int(lag) >= 0 for lag in value
+    )
+    if not whole:
+        raise SpecificationError(
+            f"lags_by_equation: {value!r} for {name!r}; give two whole numbers, own lags and lags "
+            "of the other series, such as (3, 1)."
+        )
+    return int(value[0]), int(value[1])
 
 
 def penalties(alpha: Any, targets: list[str], has_network: bool) -> dict[str, float | str]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from nnecon.data.design import caller_namespace
 from nnecon.data.frames import as_frame
+from nnecon.data.scaling import Scaling
 from nnecon.data.series import Series, named_columns, series_from_arrays, series_of
 from nnecon.data.syntax import suggestion
 from nnecon.data.windows import (
@@ -23,12 +24,18 @@ from nnecon.data.windows import (
     windows,
 )
 from nnecon.exceptions import DataError, SpecificationError
-from nnecon.models.forecast_settings import linear_lags, read_loss, read_strategy
+from nnecon.models.forecast_settings import (
+    EquationLags,
+    equation_lags,
+    linear_lags,
+    read_loss,
+    read_strategy,
+)
 from nnecon.models.saved_series import SavedSeries
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
 
-COMMON = ("strategy", "horizon", "loss", "quantiles")
+COMMON = ("strategy", "horizon", "loss", "quantiles", "lags_by_equation")
 """Arguments that all forecasters take."""
 
 BY_HORIZON = ("sample", "prepared")
@@ -41,11 +48,11 @@ FIT_ARGUMENTS = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A sample ready for estimation: windows, standardisation, standardised rows."""
+    """A sample ready for estimation: windows, standardisation and rows of each equation."""
 
     sample: Windows
-    rows: np.ndarray
-    scalings: tuple[Any, ...]
+    rows: tuple[np.ndarray, ...]
+    scalings: tuple[Scaling, ...]
 
 
 class ForecasterData(SavedSeries, Immutable):
@@ -58,6 +65,7 @@ class ForecasterData(SavedSeries, Immutable):
     max_lags: int | None
     lags: tuple[int, ...]
     lag_rule: str
+    own_lags: EquationLags | None
     strategy: str
     horizon: int | None
     lead: int | None
@@ -123,10 +131,28 @@ class ForecasterData(SavedSeries, Immutable):
         lags, told = linear_lags(
             self.linear_lags, self.max_lags, series, self._known, self.frequency
         )
-        self.__dict__.update(lags=lags, lag_rule=told)
+        own_lags = self._own_lags(common["lags_by_equation"])
+        if own_lags is not None:
+            lags, told = own_lags.lags, own_lags.told
+        self.__dict__.update(lags=lags, lag_rule=told, own_lags=own_lags)
         self._check_sample()
         if self.horizon is not None:
             self.at(self.horizon)._check_sample()
+
+    def _own_lags(self, given: Any) -> EquationLags | None:
+        """Lags by equation, where they are wanted."""
+        found = equation_lags(
+            given, self.linear_lags, self.max_lags, self.series, self._known, self.frequency
+        )
+        needs = {
+            "a linear part": self.linear_part,
+            "strategy='recursive'": not self.direct,
+            "loss='gaussian' or 'student'": not self.quantiles,
+        }
+        lacking = [words for words, there in needs.items() if not there]
+        if found is not None and lacking:
+            raise SpecificationError(f"lags_by_equation needs {lacking[0]}; leave it out.")
+        return found
 
     # -- what a family says -----------------------------------------------------------------------
 
@@ -179,8 +205,26 @@ class ForecasterData(SavedSeries, Immutable):
 
     @cached_property
     def network(self) -> LinearPart:
-        """The network of each equation."""
+        """The network of each equation, beside all linear regressors."""
         return self._network(self.layout)
+
+    def _seasonal(self) -> tuple[int, ...]:
+        """Lags that all equations have besides."""
+        return ()
+
+    @cached_property
+    def linear_columns(self) -> tuple[np.ndarray, ...]:
+        """Positions of each equation's linear regressors among :attr:`exog_names`."""
+        layout = self.layout
+        every = np.arange(layout.n_linear)
+        if self.own_lags is None:
+            return (every,) * len(self.explained)
+        lag, series = (part[: layout.n_linear] for part in layout.sources())
+        always = np.isin(lag, [0, *self._seasonal()])
+        return tuple(
+            every[always | (lag <= np.where(series == at, own, others))]
+            for at, (own, others) in enumerate(self.own_lags.pairs)
+        )
 
     @property
     def direct(self) -> bool:
@@ -244,7 +288,10 @@ class ForecasterData(SavedSeries, Immutable):
     @property
     def pinned(self) -> dict[str, Any]:
         """Arguments of the constructor that keep what these data chose: ``on(data, **pinned)``."""
-        return {"linear_lags": self.lags}
+        if self.own_lags is None:
+            return {"linear_lags": self.lags}
+        pairs = dict(zip(self.series.names, self.own_lags.pairs, strict=True))
+        return {"lags_by_equation": pairs}
 
     def series_in(self, data: Any) -> Series:
         """The series of the model in other data."""
@@ -299,5 +346,15 @@ class ForecasterData(SavedSeries, Immutable):
     @cached_property
     def prepared(self) -> Prepared:
         """Standardised rows."""
-        made = scalings(self.sample)
-        return Prepared(self.sample, standard_rows(made[0], self.sample.rows), made)
+        sample, p = self.sample, self.layout.n_linear
+        whole = scalings(sample)
+        rows = standard_rows(whole[0], sample.rows)
+        made = tuple(
+            scaling if len(columns) == p else scaling.beside(columns)
+            for scaling, columns in zip(whole, self.linear_columns, strict=True)
+        )
+        seen = tuple(
+            rows if len(columns) == p else np.hstack([rows[:, columns], rows[:, p:]])
+            for columns in self.linear_columns
+        )
+        return Prepared(sample, seen, made)

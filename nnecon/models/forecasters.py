@@ -61,6 +61,10 @@ class LSTMForecaster(Forecaster):
         Lags of the autoregression, or the criterion that chooses how many.
     max_lags : int, optional
         Most lags that a criterion may choose; 8 for quarters, otherwise 12.
+    lags_by_equation : bool or dict
+        Whether the criterion chooses for each equation how many own lags it has, and how many lags
+        of the other series, or these pairs by series: ``{"infl": (3, 1), ...}``. The equations
+        together are then a near-VAR. For recursive forecasts.
     strategy : {"recursive", "direct"}
         How forecasts go on: the system is iterated, or each horizon has equations of its own.
     horizon : int, optional
@@ -161,7 +165,8 @@ class AttentionForecaster(Forecaster):
         Units of all heads together.
     heads : int
         Heads, a divisor of ``units``.
-    window, linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
+    window, linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
+    loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -234,7 +239,8 @@ class ConvForecaster(Forecaster):
     pooling : {"mean", "max", "l2", "distance", "last"}
         How the window becomes one number a channel: the last value, which knows when things
         happened, or a mean, maximum or norm over the window, which do not.
-    window, linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
+    window, linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
+    loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -326,7 +332,8 @@ class NeuralAR(Forecaster):
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
-    linear_part, linear_lags, max_lags, strategy, horizon, loss, quantiles
+    linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
+    loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -403,7 +410,7 @@ class NeuralAR(Forecaster):
     def pinned(self) -> dict[str, Any]:
         """Arguments of the constructor that keep what these data chose: ``on(data, **pinned)``."""
         seen = self.layout.network_lags
-        return {"linear_lags": self.lags, **({"network_lags": seen} if seen else {})}
+        return {**super().pinned, **({"network_lags": seen} if seen else {})}
 
     def _inputs(self, layout: Layout) -> Layout:
         seasonal = self._seasonal()

@@ -158,8 +158,9 @@ class Forecaster(ForecasterData):
         at = self.explained.index(name)
         ready = self.prepared
         scaling, target = ready.scalings[at], ready.sample.target[:, at]
-        objective = self._objective(at, level)
-        effects = LagEffects(self.network, self.layout, scaling, ready.rows, self.series.names)
+        objective, network = self._objective(at, level), self.network.beside(len(scaling.linear))
+        effects = LagEffects(network, self.layout, scaling, ready.rows[at], self.series.names)
+        starts = _beside(starts, self.network.n_linear, len(scaling.linear))
         return Task(
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
             warm, solver, Execution(), np.ones(len(target)), self.loss == "student",
@@ -167,12 +168,13 @@ class Forecaster(ForecasterData):
 
     def _objective(self, at: int, level: float | None) -> Objective:
         """The standardised problem of a series, of its mean or of a quantile."""
-        ready, network = self.prepared, self.network
-        target = ready.scalings[at].target(ready.sample.target[:, at])
-        plain = Objective(network, ready.rows, target, Ridge(network.penalised))
+        rows, scaling = self.prepared.rows[at], self.prepared.scalings[at]
+        network = self.network.beside(len(scaling.linear))
+        target = scaling.target(self.prepared.sample.target[:, at])
+        plain = Objective(network, rows, target, Ridge(network.penalised))
         if level is None:
             return plain
-        return replace(plain, loss=smoothed_check(ready.rows[:, : network.n_linear], target, level))
+        return replace(plain, loss=smoothed_check(rows[:, : network.n_linear], target, level))
 
     def restore(
         self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
@@ -239,9 +241,10 @@ class Forecaster(ForecasterData):
         if not isinstance(start, QuantileResults if self.quantiles else ForecasterResults):
             raise SpecificationError("start: give the results of a fit of the same specification.")
         found: dict[tuple[str, float | None], np.ndarray] = {}
+        sizes = dict(zip(self.explained, map(len, self.linear_columns), strict=True))
         for equation in start.equations:
             params, loss = equation.params, equation.objective.loss
-            if equation.objective.network.n_params != self.network.n_params:
+            if params.shape[1] != self.network.beside(sizes[equation.name]).n_params:
                 raise SpecificationError(
                     "start: the results have another number of parameters (other lags, window or "
                     "units?); leave it out, or fix linear_lags to a number."
@@ -249,3 +252,9 @@ class Forecaster(ForecasterData):
             if len(params) == draws and not equation.is_linear:
                 found[equation.name, loss.level if isinstance(loss, Check) else None] = params
         return found
+
+
+def _beside(starts: np.ndarray, before: int, n_linear: int) -> np.ndarray:
+    """Random starts (d, k) of networks beside another number of linear regressors."""
+    zeros = np.zeros((len(starts), n_linear))
+    return np.concatenate([zeros, starts[:, before:]], axis=1)

@@ -56,4 +56,6 @@ def _plain(value: Any) -> Any:
     """An argument as JSON has it: whole numbers, lists."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -8,7 +8,8 @@ For one observation with linear regressors :math:`x` and whatever else the netwo
 where :math:`g` is zero for :math:`\theta = 0`: the classical model is inside.
 """
 
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,12 @@ class LinearPart:
     sequential: ClassVar[bool] = False
     """Whether the network reads a window period by period. It is then slow to compile, so that rows
     are filled up to few numbers, and has no closed form of its second derivatives."""
+
+    def beside(self, n_linear: int) -> Self:
+        """The same network beside another number of linear regressors."""
+        if n_linear == self.n_linear:
+            return self
+        return replace(self, n_linear=n_linear)  # type: ignore[type-var]
 
     @property
     def n_params(self) -> int:

@@ -26,7 +26,7 @@ from nnecon.estimation.problem import Chain
 from nnecon.inference.dynamics import forecast_moments
 from nnecon.inference.responses import together
 from nnecon.inference.simulation import draw_shocks, scenario, simulate
-from nnecon.results.equations import Equation
+from nnecon.results.equations import Equation, linear_table
 from nnecon.results.forecast_numbers import linear_system
 from nnecon.results.future import Future
 from nnecon.results.simulator import system_of
@@ -176,7 +176,7 @@ def _linear_means(
     """Exact means (c, h, m) of a linear system, None where it is not linear."""
     if not all(one.is_linear for one in equations):
         return None
-    table = np.column_stack([one.linear for one in equations])
+    table = linear_table(equations, estimate.layout.n_linear)
     system = linear_system(estimate.layout, table, estimate.covariance)
     return np.stack(
         [forecast_moments(system, one.history, one.known, one.imposed).mean for one in futures]

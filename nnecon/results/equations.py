@@ -1,5 +1,6 @@
 """One estimated equation of a forecaster: a target on its linear regressors and the network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,7 +95,7 @@ class Equation:
 
     @property
     def linear(self) -> np.ndarray:
-        """Coefficients of the linear part in the user's units, shape (p,); the mean over draws."""
+        """Coefficients of its linear regressors in the user's units; the mean over draws."""
         scaling = self.scaling
         p = len(scaling.linear)
         coefs = self.params[:, :p].mean(axis=0) * scaling.target_scale / scaling.linear_scale
@@ -120,3 +121,11 @@ class Equation:
             self, solutions=(solution,), alpha=np.inf, rule="the user", edf=float(p), path=None,
             cv=None, weights=weights, tail=tail,
         )  # fmt: skip
+
+
+def linear_table(equations: Sequence[Equation], p: int) -> np.ndarray:
+    """Coefficients of all p linear regressors by equation, (p, m), zero where one is left out."""
+    table = np.zeros((p, len(equations)))
+    for at, one in enumerate(equations):
+        table[one.scaling.linear, at] = one.linear
+    return table

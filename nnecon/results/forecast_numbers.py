@@ -13,7 +13,7 @@ from nnecon.inference.attention import attention_weights
 from nnecon.inference.dynamics import Linear
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.nets import Attention
-from nnecon.results.equations import Equation
+from nnecon.results.equations import Equation, linear_table
 from nnecon.results.future import complete_rows, ordinals_from
 from nnecon.results.new_data import NewData
 from nnecon.results.path import CrossValidation, RegularizationPath
@@ -82,8 +82,8 @@ class ForecasterNumbers(NewData):
         As ``params`` of statsmodels' VAR, which they equal at ``alpha=inf``. Beside a network they
         are its linear part alone; see :attr:`effects` for the whole. The mean over draws.
         """
-        columns = {equation.name: equation.linear for equation in self._own}
-        return pd.DataFrame(columns, index=self.model.exog_names)
+        names = self.model.exog_names
+        return pd.DataFrame(linear_table(self._own, len(names)), names, self.targets)
 
     @property
     def alphas_chosen(self) -> dict[str, float]:
@@ -310,17 +310,28 @@ class ForecasterNumbers(NewData):
     @cached_property
     def _linear_system(self) -> Linear:
         """The system where all equations are linear."""
-        table = np.column_stack([equation.linear for equation in self.equations])
+        table = linear_table(self.equations, self.model.layout.n_linear)
         return linear_system(self.model.layout, table, self._covariance)
 
     @cached_property
     def _classical(self) -> Linear:
         """The vector autoregression on the same rows, by least squares."""
         sample, layout = self.model.sample, self.model.layout
-        table = np.linalg.lstsq(sample.linear, sample.target, rcond=None)[0]
-        resid = sample.target - sample.linear @ table
-        spent = 0 if self.single else layout.n_linear
-        return linear_system(layout, table, resid.T @ resid / (self.nobs - spent))
+        table = np.zeros((layout.n_linear, sample.target.shape[1]))
+        left = np.full(len(self.equations), float(self.nobs))
+        for at, columns in enumerate(self.model.linear_columns):
+            own, target = sample.linear[:, columns], sample.target[:, at]
+            table[columns, at] = np.linalg.lstsq(own, target, rcond=None)[0]
+            left[at] -= 0 if self.single else len(columns)
+        resid = (sample.target - sample.linear @ table) / np.sqrt(left)
+        return linear_system(layout, table, resid.T @ resid)
+
+    @property
+    def classical_name(self) -> str:
+        """What the equations are at an infinite penalty."""
+        if self.single:
+            return "AR"
+        return "VAR" if self.model.own_lags is None else "near-VAR"
 
     @cached_property
     def _plain(self) -> Self:

@@ -248,7 +248,7 @@ class ForecasterOutlooks(ForecasterNumbers):
             classical = pd.DataFrame(found, index=future.index, columns=self.targets)
         options = {
             "baseline": classical,
-            "baseline_name": "AR" if self.single else "VAR",
+            "baseline_name": self.classical_name,
             "labels": labels,
             **options,
         }

@@ -26,7 +26,8 @@ LABELS = {
 }
 
 FORMATS: dict[Hashable, str | int | Callable[[Any], str]] = {
-    "penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "t df": 1, "CV RMSE": 3, "linear": 3,
+    "penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "t df": 1, "own lags": 0, "others": 0,
+    "CV RMSE": 3, "linear": 3,
 }  # fmt: skip
 """How columns of the equations' table are written."""
 
@@ -55,7 +56,7 @@ class ForecasterResults(ForecasterResponses):
         model = self.model
         index = model.index
         lags = model.layout.lags
-        classical = f"{'AR' if self.single else 'VAR'}({max(lags)})" if lags else "mean"
+        classical = f"{self.classical_name}({max(lags)})" if lags else "mean"
         return [
             ("Targets:", ", ".join(self.targets)),
             ("Model:", type(model).__name__),
@@ -81,6 +82,8 @@ class ForecasterResults(ForecasterResponses):
                 "edf": one.edf,
                 "std. error": float(np.sqrt(self._covariance[at, at])),
             }
+            if self.model.own_lags is not None:
+                row["own lags"], row["others"] = self.model.own_lags.pairs[at]
             if one.tail is not None:
                 row["t df"] = one.tail.df
             if one.cv is not None:
@@ -121,8 +124,7 @@ class ForecasterResults(ForecasterResponses):
                 names = f"The autoregression of {one.name}", "the network"
                 small, large = (each.to_numpy() for each in errors)
                 tests.append(clark_west(small, large, names))
-        name = "AR" if self.single else "VAR"
-        frame = pd.DataFrame({"Network": network, name: classical})
+        frame = pd.DataFrame({"Network": network, self.classical_name: classical})
         notes = [
             "Degrees of freedom and criteria are effective ones. Cross-validated errors choose the "
             "penalty, so that the network's is too good by a little; a backtest is the fair test."

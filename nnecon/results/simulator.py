@@ -57,18 +57,21 @@ def system_of(
     """The equations as numbers; each has as many draws as the one with most."""
     p = layout.n_linear
     live = [at for at, one in enumerate(equations) if not one.is_linear]
-    network = equations[0].network
-    linear = np.column_stack([one.params[:, :p].mean(axis=0) for one in equations])
+    network = equations[0].network.beside(p)
+    linear = np.column_stack([_linear(one, p) for one in equations])
     draws = np.zeros((0, 1, network.n_params))
     if live:
-        draws = np.stack([equations[at].params for at in live])
-        draws[:, :, :p] = 0.0
-    scaling = equations[0].scaling
+        draws = np.stack([_networks(equations[at], p) for at in live])
+    shift, scale = np.zeros(p + layout.n_network), np.ones(p + layout.n_network)
+    for scaling in (one.scaling for one in equations):
+        places = np.concatenate([scaling.linear, scaling.inputs])
+        shift[places] = np.concatenate([scaling.linear_shift, scaling.input_shift])
+        scale[places] = np.concatenate([scaling.linear_scale, scaling.input_scale])
     return System(
         network,
         layout,
-        np.concatenate([scaling.linear_shift, scaling.input_shift]),
-        np.concatenate([scaling.linear_scale, scaling.input_scale]),
+        shift,
+        scale,
         np.array([one.scaling.target_shift for one in equations]),
         np.array([one.scaling.target_scale for one in equations]),
         linear,
@@ -76,6 +79,20 @@ def system_of(
         draws,
         covariance,
     )
+
+
+def _linear(equation: Equation, p: int, draw: int | None = None) -> np.ndarray:
+    """Standardised linear part (p,) of a draw, or their mean, zero for regressors left out."""
+    own, found = equation.scaling.linear, np.zeros(p)
+    parts = equation.params[:, : len(own)]
+    found[own] = parts.mean(axis=0) if draw is None else parts[draw]
+    return found
+
+
+def _networks(equation: Equation, p: int) -> np.ndarray:
+    """Parameters (d, k) of the draws behind p zeros."""
+    neural = equation.params[:, len(equation.scaling.linear) :]
+    return np.concatenate([np.zeros((len(neural), p)), neural], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +172,7 @@ class Simulator:
             alone = np.repeat(system.networks[:, draw : draw + 1], count, axis=1)
             linear = system.linear.copy()
             for at in system.live:
-                linear[:, at] = self.equations[at].params[draw, :p]
+                linear[:, at] = _linear(self.equations[at], p, draw)
             paths.append(simulate(system, periods, shocks, linear, alone).mean(axis=0))
         return np.stack(paths) - np.mean(paths, axis=0)
 
@@ -163,7 +180,8 @@ class Simulator:
         self, count: int, rng: np.random.Generator
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draws of the parameters: linear parts (p, m) and moves of the networks (l, d, k)."""
-        found = draw_parameters(self._estimated(), count, rng)
+        places = [one.scaling.linear for one in self.equations]
+        found = draw_parameters(self._estimated(), count, rng, places, self.system.layout.n_linear)
         return list(zip(found.linear, found.moves, strict=True))
 
     def responses(
