@@ -13,11 +13,14 @@ from nnecon.data.frames import as_frame
 from nnecon.data.panel import well_known
 from nnecon.data.syntax import suggestion
 from nnecon.data.time_axis import TimeAxis
+from nnecon.estimation.splitters import ExpandingFolds
 from nnecon.exceptions import DataError, SpecificationError
 from nnecon.models.factors import AutoencoderFactor
-from nnecon.models.forecast_settings import read_count
+from nnecon.models.forecast_settings import read_count, read_units
+from nnecon.models.regression import NeuralRegression
 from nnecon.results.factor_forecasts import FactorForecastResults
 from nnecon.results.immutable import Immutable
+from nnecon.results.regression import NeuralRegressionResults
 
 
 class FactorForecaster(Immutable):
@@ -32,7 +35,9 @@ class FactorForecaster(Immutable):
 
     where :math:`f_t` are factors of an :class:`AutoencoderFactor` and :math:`z_t` is the target or,
     with ``own``, another series, such as monthly growth for a target that is growth over a year.
-    With ``hidden=()`` these are the forecasts of Stock and Watson (2002).
+    With ``hidden=()`` these are the forecasts of Stock and Watson (2002). With ``equation_hidden``
+    a network of the same regressors stands beside the regression and is penalised; at
+    ``equation_fit={"alpha": np.inf}`` it is the regression.
 
     Parameters
     ----------
@@ -85,6 +90,7 @@ class FactorForecaster(Immutable):
     panel: tuple[str, ...]
     target_lags: int
     factor_lags: int
+    equation_hidden: tuple[int, ...]
     axis: TimeAxis
     _given: Mapping[str, Any]
     _own: Mapping[str, str]
@@ -101,13 +107,15 @@ class FactorForecaster(Immutable):
         lags: int = 4,
         factor_lags: int = 1,
         own: Mapping[str, str] | None = None,
+        equation_hidden: Sequence[int] | int = (),
+        equation_fit: Mapping[str, Any] | None = None,
         min_known: float = 0.5,
         **factors: Any,
     ) -> None:
         given = {
             "targets": targets, "panel": panel, "k_factors": k_factors, "hidden": hidden,
             "lags": lags, "factor_lags": factor_lags, "own": own, "min_known": min_known,
-            **factors,
+            "equation_hidden": equation_hidden, "equation_fit": equation_fit, **factors,
         }  # fmt: skip
         known = [name for name in signature(AutoencoderFactor.__init__).parameters][2:]
         unknown = next((name for name in factors if name not in known), None)
@@ -126,7 +134,13 @@ class FactorForecaster(Immutable):
         columns = panel
         if columns is None:
             columns = [str(name) for name in frame.columns if name not in instead]
+        units = read_units("equation_hidden", equation_hidden)
+        if equation_fit is not None and not units:
+            raise SpecificationError(
+                "equation_fit has no effect on linear equations; give equation_hidden."
+            )
         self.__dict__.update(
+            equation_hidden=units,
             endog_names=list(names),
             panel=tuple(columns),
             target_lags=read_count("lags", lags),
@@ -158,7 +172,28 @@ class FactorForecaster(Immutable):
         k, hidden = self._factor_options["k_factors"], self._factor_options["hidden"]
         kind = "PCA" if hidden == () or hidden == [] else "autoencoder"
         number = f"by {k}" if isinstance(k, str) else str(k)
-        return f"{kind} factors ({number}) of {len(self.panel)} series, {self.target_lags} own lags"
+        words = f"{kind} factors ({number}) of {len(self.panel)} series"
+        units = "-".join(str(size) for size in self.equation_hidden)
+        neural = f", equations with {units} units" if units else ""
+        return f"{words}, {self.target_lags} own lags{neural}"
+
+    def fit_equation(
+        self, regressors: pd.DataFrame, target: pd.Series, ahead: int
+    ) -> NeuralRegressionResults:
+        """Regress the target ``ahead`` periods later on what is known, by network or linearly."""
+        y = target.shift(-ahead).rename(str(target.name))
+        rows = y.notna() & regressors.notna().all(axis=1)
+        p = regressors.shape[1]
+        if rows.sum() <= p:
+            raise DataError(
+                f"{target.name}: {rows.sum()} periods are too few for {p} coefficients "
+                f"{ahead} periods ahead; give a longer sample, fewer factors or fewer lags."
+            )
+        model = NeuralRegression(y[rows], regressors[rows], hidden=self.equation_hidden)
+        options: dict[str, Any] = {"cov_type": "nonrobust"}
+        if self.equation_hidden:
+            options["cv"] = ExpandingFolds(5, gap=ahead - 1)
+        return model.fit(**{**options, **(self._given["equation_fit"] or {})})
 
     def on(self, data: Any, **changes: Any) -> Self:
         """The same specification on other data, for example those known at an earlier date."""

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.exceptions import ForecastError
-from nnecon.inference.direct_forecasts import direct_forecasts, lagged
+from nnecon.exceptions import DataError, ForecastError, SpecificationError
+from nnecon.inference.direct_forecasts import DirectForecasts, direct_forecasts, lagged
 from nnecon.report import tables
 from nnecon.results.factors import AutoencoderFactorResults
 from nnecon.results.immutable import Immutable
 from nnecon.results.outlook import Forecast, check_steps
+from nnecon.results.regression import NeuralRegressionResults
 
 
 class FactorForecastResults(Immutable):
@@ -31,6 +32,8 @@ class FactorForecastResults(Immutable):
     factor_results: AutoencoderFactorResults
     frame: pd.DataFrame
     left_out: tuple[str, ...]
+    _fitted: "FactorForecastResults"
+    _equations: dict[tuple[str, int], NeuralRegressionResults]
 
     def __init__(
         self,
@@ -38,10 +41,12 @@ class FactorForecastResults(Immutable):
         factor_results: AutoencoderFactorResults,
         frame: pd.DataFrame,
         left_out: tuple[str, ...],
+        fitted: "FactorForecastResults | None" = None,
     ) -> None:
         self.__dict__.update(
-            model=model, factor_results=factor_results, frame=frame, left_out=left_out
-        )
+            model=model, factor_results=factor_results, frame=frame, left_out=left_out,
+            _fitted=fitted or self, _equations={},
+        )  # fmt: skip
 
     @property
     def alpha(self) -> float:
@@ -63,7 +68,8 @@ class FactorForecastResults(Immutable):
     def apply(self, data: Any) -> "FactorForecastResults":
         """The same factor model on other data, from which factors are extracted anew.
 
-        The regressions of the forecasts are estimated on these data.
+        The regressions of the forecasts are estimated on these data; networks stay those of the
+        data of the fit.
 
         Parameters
         ----------
@@ -71,7 +77,58 @@ class FactorForecastResults(Immutable):
             One row a period, with the panel and the targets.
         """
         frame = self.model.checked(data)
-        return FactorForecastResults(self.model, self.factor_results, frame, self.left_out)
+        return FactorForecastResults(
+            self.model, self.factor_results, frame, self.left_out, self._fitted
+        )
+
+    def regressors(self, target: str) -> pd.DataFrame:
+        """What the equations of a target know at each period: a constant, own lags, factors.
+
+        Factors have variance one in the sample of the factor model.
+        """
+        model = self.model
+        if target not in model.endog_names:
+            known = ", ".join(model.endog_names)
+            raise SpecificationError(f"{target!r} is no target; the targets are {known}.")
+        name = model.own_series(target)
+        factors = self.factors * np.sqrt(self.factor_results.nobs)
+        own = self.frame[[name]].to_numpy(dtype=float)
+        columns = ["const"]
+        columns += [_lag_name(name, lag) for lag in range(model.target_lags)]
+        for lag in range(model.factor_lags):
+            columns += [_lag_name(each, lag) for each in factors]
+        parts = [
+            np.ones((len(own), 1)),
+            lagged(own, model.target_lags),
+            lagged(factors.to_numpy(), model.factor_lags),
+        ]
+        return pd.DataFrame(np.concatenate(parts, axis=1), self.frame.index, columns)
+
+    def equation(self, target: str, step: int = 1) -> NeuralRegressionResults:
+        """The estimated equation of a target, so many periods ahead, with HAC errors.
+
+        Parameters
+        ----------
+        target : str
+        step : int
+            Periods ahead.
+
+        Returns
+        -------
+        NeuralRegressionResults
+            With effects, tests, path and comparison with OLS.
+        """
+        check_steps(step)
+        x = self.regressors(target)
+        return self._equation(target, _origin(x, target)[1] + step).with_cov("HAC")
+
+    def _equation(self, target: str, ahead: int) -> NeuralRegressionResults:
+        """Equation on the data of the fit for networks, on these data otherwise; kept."""
+        on = self._fitted if self.model.equation_hidden else self
+        if (target, ahead) not in on._equations:
+            found = self.model.fit_equation(on.regressors(target), on.frame[target], ahead)
+            on._equations[target, ahead] = found
+        return on._equations[target, ahead]
 
     def forecast(self, steps: int = 1, exog: Any = None) -> pd.DataFrame:
         """Forecasts of the next periods, shape (steps, targets)."""
@@ -89,14 +146,8 @@ class FactorForecastResults(Immutable):
         """
         steps = check_steps(steps)
         model, names = self.model, self.model.endog_names
-        factors = self.factors.to_numpy() * np.sqrt(self.factor_results.nobs)
-        common = lagged(factors, model.factor_lags)
-        found = []
-        for name in names:
-            own = self.frame[model.own_series(name)].to_numpy(dtype=float)[:, None]
-            parts = [np.ones((len(own), 1)), lagged(own, model.target_lags), common]
-            target = self.frame[name].to_numpy(dtype=float)
-            found.append(direct_forecasts(target, np.concatenate(parts, axis=1), steps, name))
+        one = self._neural if model.equation_hidden else self._linear
+        found = [one(name, steps) for name in names]
         mean, se, df = (
             np.column_stack([getattr(each, part) for each in found])
             for part in ("mean", "se", "df")
@@ -106,6 +157,22 @@ class FactorForecastResults(Immutable):
         )
         return Forecast(tuple(names), index, mean, se, None, {"all": se**2}, "in closed form", df)
 
+    def _linear(self, name: str, steps: int) -> DirectForecasts:
+        x = self.regressors(name).to_numpy()
+        return direct_forecasts(self.frame[name].to_numpy(dtype=float), x, steps, name)
+
+    def _neural(self, name: str, steps: int) -> DirectForecasts:
+        """Means of the networks; variances of the error and of the mean."""
+        x = self.regressors(name)
+        origin, late = _origin(x, name)
+        mean, se, df = np.empty(steps), np.empty(steps), np.empty(steps)
+        for step in range(steps):
+            equation = self._equation(name, late + step + 1)
+            found = equation.get_prediction(x.iloc[[origin]])
+            mean[step] = found.predicted_mean.iloc[0]
+            se[step], df[step] = found.se_obs.iloc[0], equation.df_resid
+        return DirectForecasts(mean, se, df)
+
     def summary(self) -> Any:
         """What the forecasts are made of, and the factor model."""
         model = self.model
@@ -113,6 +180,7 @@ class FactorForecastResults(Immutable):
             ("Targets:", ", ".join(model.endog_names)),
             ("Own lags:", str(model.target_lags)),
             ("Lags of factors:", str(model.factor_lags)),
+            ("Equations:", _units(model.equation_hidden)),
             ("No. Observations:", str(len(self.frame))),
             ("Panel:", f"{self.factor_results.nvar} series"),
             ("Left out:", str(len(self.left_out))),
@@ -122,3 +190,19 @@ class FactorForecastResults(Immutable):
 
     def __str__(self) -> str:
         return str(self.summary())
+
+
+def _lag_name(name: str, lag: int) -> str:
+    return f"L{lag}.{name}" if lag else name
+
+
+def _origin(regressors: pd.DataFrame, name: str) -> tuple[int, int]:
+    """Row of the last period with all regressors, and how many periods follow it."""
+    whole = np.flatnonzero(regressors.notna().all(axis=1))
+    if not len(whole):
+        raise DataError(f"no period has all regressors of {name}; give fewer lags.")
+    return int(whole[-1]), len(regressors) - 1 - int(whole[-1])
+
+
+def _units(hidden: tuple[int, ...]) -> str:
+    return f"network of {'-'.join(map(str, hidden))} units" if hidden else "linear"

@@ -138,6 +138,68 @@ def test_series_that_began_late_are_left_out_by_name():
     assert all_of_it.left_out == () and all_of_it.factor_results.nvar == 22
 
 
+def bent(n=200, seed=0):
+    """A target that follows the square of a common factor one period later."""
+    data = late(n=n, seed=seed)
+    f = data["y"].shift(-1).fillna(0.0)
+    g = np.random.default_rng(seed + 1)
+    y = np.r_[0.0, (f**2 - (f**2).mean()).to_numpy()[:-1]] + 0.5 * g.standard_normal(n)
+    return data.assign(y=y)
+
+
+def test_neural_equations_are_ols_at_an_infinite_penalty():
+    data = bent()
+    data.loc[data.index[-1], data.columns[:15]] = np.nan
+    data.loc[data.index[-1], "y"] = np.nan
+    common = {"k_factors": 2, "hidden": (), "lags": 2, "factor_lags": 2}
+    linear = ne.FactorForecaster(data, "y", **common).fit()
+    model = ne.FactorForecaster(
+        data, "y", equation_hidden=3, equation_fit={"alpha": np.inf}, **common
+    )
+    neural = model.fit()
+    assert "equations with 3 units" in model.description
+    expected, found = linear.get_forecast(3), neural.get_forecast(3)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-8)
+    np.testing.assert_allclose(found.se, expected.se, rtol=1e-8)
+    np.testing.assert_array_equal(found.df, expected.df)
+    x = neural.regressors("y")
+    assert list(x.columns[:4]) == ["const", "y", "L1.y", "comp_0"]
+    # the last period has no target, so that forecasts are from the one before
+    params = linear.equation("y", 1).params
+    assert linear.forecast(1).iloc[0, 0] == pytest.approx(float(x.iloc[-2] @ params.to_numpy()))
+    assert linear.equation("y", 1).cov_type == "HAC"
+
+
+def test_neural_equations_find_a_bend_and_stay_between_estimations():
+    data = bent()
+    options = {"k_factors": 1, "hidden": (), "lags": 1}
+    fit = {"n_starts": 2, "alphas": 8}
+    neural = ne.FactorForecaster(data, "y", equation_hidden=4, equation_fit=fit, **options)
+    results = neural.on(data.iloc[:150]).fit()
+    assert not results.equation("y").is_classical
+    moved = results.apply(data)
+    assert moved.equation("y").params.equals(results.equation("y").params)
+    x = moved.regressors("y").iloc[[-1]]
+    assert moved.forecast(1).iloc[0, 0] == pytest.approx(results.equation("y").predict(x).iloc[0])
+    found = ne.backtest(
+        {"neural": neural, "linear": ne.FactorForecaster(data, "y", **options)},
+        data, targets="y", horizon=1, initial=150, refit=False,
+    ).forecasts  # fmt: skip
+    mse = ((found["forecast"] - found["actual"]) ** 2).groupby(found["model"]).mean()
+    assert mse["neural"] < 0.8 * mse["linear"]
+
+
+def test_options_of_equations_are_checked():
+    data = late()
+    with pytest.raises(SpecificationError, match="no effect on linear"):
+        ne.FactorForecaster(data, "y", equation_fit={"alpha": 1.0})
+    with pytest.raises(SpecificationError, match="equation_hidden"):
+        ne.FactorForecaster(data, "y", equation_hidden=-1)
+    results = ne.FactorForecaster(data, "y", k_factors=1, hidden=(), lags=1).fit()
+    with pytest.raises(SpecificationError, match="'s0' is no target"):
+        results.equation("s0")
+
+
 def test_ragged_edge():
     data = late()
     data.loc[data.index[-1], ["s1", "s2"]] = np.nan
