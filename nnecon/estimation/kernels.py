@@ -46,9 +46,6 @@ class Kernels(NamedTuple):
 @lru_cache(maxsize=128)
 def kernels(network: Network, loss: Loss) -> Kernels:
     """Compile (lazily, once a shape) what the solvers need."""
-    if isinstance(loss, Check):
-        # all levels share what is the network's
-        return kernels(network, Squared())._replace(value_slope_curvature=loss.derivatives)
     values = jax.vmap(network.apply, in_axes=(None, 0))
     gradients = jax.vmap(jax.grad(network.apply), in_axes=(None, 0))
 
@@ -61,6 +58,14 @@ def kernels(network: Network, loss: Loss) -> Kernels:
     def gauss_newton_diagonal(params, inputs, target, shares):
         weights = shares * loss.curvature(target, values(params, inputs))
         return jnp.sum(weights[:, None] * gradients(params, inputs) ** 2, axis=0)
+
+    if isinstance(loss, Check):
+        # all levels share what is the network's
+        return kernels(network, Squared())._replace(
+            value_slope_curvature=loss.derivatives,
+            value_gradient=cached_jit(jax.value_and_grad(mean_loss)),
+            gauss_newton_diagonal=cached_jit(gauss_newton_diagonal),
+        )
 
     def bend_product(params, direction, inputs, multipliers):
         def slope(at):

@@ -8,7 +8,7 @@ network whose error chooses the penalty.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,6 +73,8 @@ def mean_paths(
     solver, execution
         The algorithm, and where it runs.
     """
+    if solver.stochastic:
+        return _trained(objective, weights, baselines, alphas, starts, solver, execution)
     first = _first(alphas)
     order = np.concatenate([np.arange(first, len(alphas)), np.arange(first - 1, -1, -1)])
     after = np.arange(-1, len(order) - 1)
@@ -85,6 +87,37 @@ def mean_paths(
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
     return _gathered(traces, alphas, order, baselines)
+
+
+def _trained(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution,
+) -> MeanPaths:
+    """Train every start at every penalty anew: mini-batches end near a minimum, not at one."""
+    chains = [
+        Chain.single(w, start, alpha)
+        for w, base in zip(weights, baselines.params, strict=True)
+        for start in start_from(base, starts)
+        for alpha in alphas
+    ]
+    traces = estimate(objective, chains, solver, FAST, execution)
+    parts = [traces[at : at + len(alphas)] for at in range(0, len(traces), len(alphas))]
+    joined = [
+        Trace(
+            np.concatenate([one.params for one in part]),
+            np.concatenate([one.loss for one in part]),
+            np.concatenate([one.penalty for one in part]),
+            np.concatenate([one.certificate for one in part]),
+            np.concatenate([one.iterations for one in part]),
+        )
+        for part in parts
+    ]
+    return _gathered(joined, alphas, np.arange(len(alphas)), baselines)
 
 
 def _first(alphas: np.ndarray) -> int:
@@ -172,7 +205,7 @@ def mean_network(
     classical = certify(
         objective, objective.network.canonical(baseline), chain, "weighted least squares", 1
     )
-    if not warm:
+    if not warm and not solver.stochastic:
         below = [Chain.single(weights, start, FROM_BELOW * alpha) for start in starts]
         found_below = estimate(objective, below, solver, FAST, execution)
         starts = np.stack([trace.params[0] for trace in found_below])
@@ -182,7 +215,8 @@ def mean_network(
     for own, trace in zip(chains, traces, strict=True):
         value = trace.loss[0] + alpha * trace.penalty[0]
         if not value < classical.objective * (1 - IMPROVEMENT):
-            found.append(classical)
+            told = f"{trace.note} The objective is not smaller than the classical model's."
+            found.append(replace(classical, status=told) if solver.stochastic else classical)
             continue
         params = objective.network.canonical(trace.params[0])
         count = int(trace.iterations[0])

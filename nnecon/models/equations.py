@@ -23,6 +23,7 @@ from nnecon.estimation.student import (
     estimate_tail,
     student_regression,
 )
+from nnecon.estimation.trained_path import top_penalty
 from nnecon.inference.degrees_of_freedom import effective_degrees
 from nnecon.nets import LinearPart
 from nnecon.results.equations import Equation
@@ -211,7 +212,11 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
         probes = task.starts[:PROBES]
         one = Baselines(classical.params[:1], classical.loss[:1])
         given = objective, weights[0], one, probes, task.solver, task.execution
-        grid, waiting = _stages(_grid(find_live(*given, again=False).alpha, grid))
+        if task.solver.stochastic:
+            # what was trained at one penalty is no start for the next
+            grid = _grid(top_penalty(*given), grid)
+        else:
+            grid, waiting = _stages(_grid(find_live(*given, again=False).alpha, grid))
     engine = task.solver, task.execution
     paths = mean_paths(objective, weights, classical, grid, task.starts, *engine)
     scores, baseline, predictions = _scores(task, classical, paths)

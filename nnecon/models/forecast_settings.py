@@ -9,6 +9,7 @@ import numpy as np
 
 from nnecon.data.series import SEASONS, Series
 from nnecon.data.windows import choose_lags, choose_lags_by_equation
+from nnecon.estimation.training import SGD, Adam, Training
 from nnecon.exceptions import SpecificationError
 from nnecon.models.settings import read_alpha
 
@@ -279,3 +280,29 @@ def _of_level(name: str, value: Any, at: int, levels: Sequence[float | None]) ->
             f"levels {list(levels)}."
         )
     return value[at]
+
+
+TRAININGS: dict[str | Training, Training] = {
+    "adam": Adam(learning_rate=0.01, batch_size=32, epochs=200),
+    "sgd": SGD(batch_size=32, epochs=200),
+}
+"""What the names stand for: samples are short, so that batches are smaller and epochs more than
+those of regressions."""
+
+
+def read_method(method: Any, loss: str) -> str | Training:
+    """An algorithm's name, or how to train in mini-batches."""
+    found = TRAININGS.get(method, method) if isinstance(method, str | Training) else None
+    if isinstance(found, Training):
+        if loss == "student":
+            raise SpecificationError(
+                "loss='student' alternates between weights and estimates until neither changes, "
+                "which mini-batches do not reach; use method='auto', or another loss."
+            )
+        return found
+    if found not in ("auto", "lm", "lbfgs"):
+        raise SpecificationError(
+            f"method={method!r} is not known; choose 'auto', 'lm', 'lbfgs', 'adam' or 'sgd', or "
+            "pass ne.Adam(...) or ne.SGD(...)."
+        )
+    return found

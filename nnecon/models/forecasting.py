@@ -18,11 +18,19 @@ from nnecon.estimation.problem import Objective
 from nnecon.estimation.quantile_regression import smoothed_check
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Folds, Splitter, make_folds
+from nnecon.estimation.solvers.minibatch import solver_for
+from nnecon.estimation.solvers.minibatch_steps import check
 from nnecon.estimation.splitters import ExpandingFolds
+from nnecon.estimation.training import Training
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.lag_effects import LagEffects
 from nnecon.models.equations import Task, fit_equation
-from nnecon.models.forecast_settings import penalties_ahead, penalties_by_level, read_count
+from nnecon.models.forecast_settings import (
+    penalties_ahead,
+    penalties_by_level,
+    read_count,
+    read_method,
+)
 from nnecon.models.forecaster_data import ForecasterData
 from nnecon.models.settings import read_alphas
 from nnecon.nets import Dense
@@ -48,7 +56,7 @@ class Forecaster(ForecasterData):
         *,
         cv: int | Splitter | None = None,
         n_starts: int = 4,
-        method: str = "auto",
+        method: str | Training = "auto",
         start: Any = None,
         rng: int | np.random.Generator = 0,
         progress: bool | None = None,
@@ -72,8 +80,11 @@ class Forecaster(ForecasterData):
             Folds; by default five expanding windows in time order.
         n_starts : int
             Random starts. The forecast is the mean of the networks that they lead to.
-        method : {"auto", "lm", "lbfgs"}
-            Second-order steps, in the dual where rows are fewer than parameters, or L-BFGS.
+        method : {"auto", "lm", "lbfgs", "adam", "sgd"}, nnecon.Adam or nnecon.SGD
+            Second-order steps, in the dual where rows are fewer than parameters, or L-BFGS; or
+            mini-batches, ``"adam"`` being ``ne.Adam(learning_rate=0.01, batch_size=32,
+            epochs=200)``. Their options are those of regressions: ``dropout``, ``weight_decay``,
+            ``early_stopping`` on the last rows, ...
         start : ForecasterResults, optional
             Estimates of nearly the same sample, from which the networks start instead of at
             random; for equations with a number as ``alpha``.
@@ -103,10 +114,16 @@ class Forecaster(ForecasterData):
         grid = read_alphas(alphas)
         draws = read_count("n_starts", n_starts)
         seeds = generator(rng)
-        solver = self._solver(method)
+        training = read_method(method, self.loss)
+        solver = self._solver(training) if isinstance(training, str) else None
         execution = Execution.check(executor, checkpoint)
         folds = self._folds(cv, rules, seeds.spawn(1)[0])
         starts = self._starts(seeds, draws)
+        if not isinstance(training, str):
+            # a time series: early stopping holds the last rows out
+            check(self.network, training)
+            solver = solver_for(training, int(seeds.spawn(1)[0].integers(2**31)), blocked=True)
+        assert solver is not None
         warm = self._warm(start, draws)
         equations = []
         with progress_bar(progress) as report:
@@ -121,6 +138,7 @@ class Forecaster(ForecasterData):
                 task = self._task(place, rule, grid, chosen, starts, warm.get(place), solver)
                 equations.append(fit_equation(replace(task, execution=execution)))
         told = f"{draws} starts, rng={rng}" if isinstance(rng, Integral) else f"{draws} starts"
+        told += f", {training.name}" if isinstance(training, Training) else ""
         if self.quantiles:
             return QuantileResults(self, (tuple(equations),), told)
         return ForecasterResults(self, tuple(equations), told)
@@ -202,10 +220,6 @@ class Forecaster(ForecasterData):
         return self.network.n_params > self.network.n_linear
 
     def _solver(self, method: str) -> Solver:
-        if method not in ("auto", "lm", "lbfgs"):
-            raise SpecificationError(
-                f"method={method!r} is not known; choose 'auto', 'lm' or 'lbfgs'."
-            )
         n, k = len(self.sample.rows), self.network.n_params
         if method == "auto" and self.network.sequential:
             # a step costs n k min(n, k)

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.nets.linear_part import BIAS, LinearPart
+from nnecon.nets.linear_part import BIAS, Drop, LinearPart, keep
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class Attention(LinearPart):
         return parts
 
     @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return 1
+
+    @property
     def n_params(self) -> int:
         """Length of the parameter vector."""
         return self.parts["output"].stop
@@ -85,11 +90,11 @@ class Attention(LinearPart):
         even = np.arange(self.units) % 2 == 0
         return np.where(even, np.sin(ago * rate), np.cos(ago * rate) - 1.0)
 
-    def apply(self, params: jax.Array, row: jax.Array) -> jax.Array:
+    def apply(self, params: jax.Array, row: jax.Array, drop: Drop = keep) -> jax.Array:
         """Value for one observation; ``row`` is ``[x, z]``."""
         _, pooled = self._attend(params, row)
         parts = self.parts
-        hidden = jnp.tanh(pooled + params[parts["bias"]])
+        hidden = drop(0, jnp.tanh(pooled + params[parts["bias"]]))
         linear = row[: self.n_linear] @ params[: self.n_linear]
         return linear + params[parts["output"]] @ hidden
 

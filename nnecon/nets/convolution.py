@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.nets.linear_part import BIAS, LinearPart
+from nnecon.nets.linear_part import BIAS, Drop, LinearPart, keep
 
 POOLINGS = ("mean", "max", "l2", "distance", "last")
 """How a channel's values over the window become one number: their mean, maximum or root mean
@@ -89,6 +89,11 @@ class Convolution(LinearPart):
         return tuple(layers)
 
     @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.channels)
+
+    @property
     def n_params(self) -> int:
         """Length of the parameter vector."""
         return self.layers[-1].bias.stop + self.channels[-1]
@@ -106,11 +111,11 @@ class Convolution(LinearPart):
             weights[layer.bias] = BIAS
         return weights
 
-    def apply(self, params: jax.Array, row: jax.Array) -> jax.Array:
+    def apply(self, params: jax.Array, row: jax.Array, drop: Drop = keep) -> jax.Array:
         """Value for one observation; ``row`` is ``[x, z]``."""
         periods = row[self.n_linear :].reshape(self.window, self.n_inputs + 1)
         sequence, there = periods[:, :-1], periods[:, -1:]
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             weights = params[layer.weights].reshape(layer.channels, self.width, layer.inputs)
             total = jnp.broadcast_to(params[layer.bias], (self.window, layer.channels))
             for back in range(self.width):
@@ -118,7 +123,7 @@ class Convolution(LinearPart):
                 moved = jnp.pad(sequence, ((shift, 0), (0, 0)))[: self.window]
                 total = total + moved @ weights[:, back].T
             # a period before the sample stays empty, whatever the biases
-            sequence = jnp.tanh(total) * there
+            sequence = drop(number, jnp.tanh(total) * there)
         linear = row[: self.n_linear] @ params[: self.n_linear]
         return linear + params[self.layers[-1].bias.stop :] @ self._pool(sequence, there)
 

@@ -70,6 +70,11 @@ class Dense(LinearPart):
         return tuple(layers)
 
     @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.hidden)
+
+    @property
     def n_params(self) -> int:
         """Length of the parameter vector."""
         if not self.hidden:

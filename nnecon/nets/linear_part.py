@@ -8,6 +8,7 @@ For one observation with linear regressors :math:`x` and whatever else the netwo
 where :math:`g` is zero for :math:`\theta = 0`: the classical model is inside.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -18,6 +19,15 @@ import numpy as np
 BIAS = 0.01
 """Share of the penalty that hidden biases bear. With none, a unit whose weights are zero would
 leave its bias unidentified."""
+
+
+Drop = Callable[[int, jax.Array], jax.Array]
+"""What training does to the values of a hidden layer, given its number from zero: dropout."""
+
+
+def keep(number: int, values: jax.Array) -> jax.Array:
+    """Leave a layer as it is."""
+    return values
 
 
 def generic_curvature(apply, params, rows, multipliers):
@@ -43,6 +53,11 @@ class LinearPart:
         if n_linear == self.n_linear:
             return self
         return replace(self, n_linear=n_linear)  # type: ignore[type-var]
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        raise NotImplementedError
 
     @property
     def n_params(self) -> int:

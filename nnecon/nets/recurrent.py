@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.nets.linear_part import BIAS, LinearPart
+from nnecon.nets.linear_part import BIAS, Drop, LinearPart, keep
 
 GATES = {
     "lstm": ("input", "forget", "output", "candidate"),
@@ -110,6 +110,11 @@ class Recurrent(LinearPart):
         return tuple(layers)
 
     @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.units)
+
+    @property
     def n_params(self) -> int:
         """Length of the parameter vector."""
         if not self.units:
@@ -124,15 +129,19 @@ class Recurrent(LinearPart):
             weights[layer.bias] = BIAS
         return weights
 
-    def apply(self, params: jax.Array, row: jax.Array) -> jax.Array:
-        """Value for one observation; ``row`` is ``[x, z]``."""
+    def apply(self, params: jax.Array, row: jax.Array, drop: Drop = keep) -> jax.Array:
+        """Value for one observation; ``row`` is ``[x, z]``.
+
+        ``drop`` acts between layers and on the last state, not from period to period (Zaremba,
+        Sutskever and Vinyals, 2014).
+        """
         value = row[: self.n_linear] @ params[: self.n_linear]
         if not self.units:
             return value
         periods = row[self.n_linear :].reshape(self.window, self.n_inputs + 1)
         sequence, there = periods[:, :-1], periods[:, -1]
-        for layer in self.layers:
-            sequence = self._run(layer, params, sequence, there)
+        for number, layer in enumerate(self.layers):
+            sequence = drop(number, self._run(layer, params, sequence, there))
         return value + params[self.layers[-1].bias.stop :] @ sequence[-1]
 
     def _run(

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from nnecon.nets.activations import ACTIVATIONS
 from nnecon.nets.dense import Dense
+from nnecon.nets.linear_part import LinearPart
 
 EPSILON = 1e-5
 """Added to variances, so that a unit that never varies does no harm."""
@@ -135,3 +136,39 @@ def _fold_layer(params, layer, spread, mean):
     weights = params[layer.weights].reshape(layer.units, layer.inputs) * spread[:, None]
     bias = params[layer.bias] - spread * mean
     return params.at[layer.weights].set(weights.ravel()).at[layer.bias].set(bias)
+
+
+@dataclass(frozen=True)
+class WindowPass:
+    """A network on windows in training: hidden units are left out at random.
+
+    Parameters
+    ----------
+    network : LinearPart
+        The network, whose ``apply`` takes what is done to its hidden layers.
+    dropout : tuple of float
+        Share of units left out, one a hidden layer.
+    """
+
+    network: LinearPart
+    dropout: tuple[float, ...]
+
+    def apply(
+        self, params: jax.Array, rows: jax.Array, shares: jax.Array, key: jax.Array
+    ) -> Passed:
+        """Fitted values of a batch in training, as :meth:`TrainingPass.apply`."""
+
+        def one(row: jax.Array, own: jax.Array) -> jax.Array:
+            def drop(number: int, values: jax.Array) -> jax.Array:
+                rate = self.dropout[number]
+                if not rate:
+                    return values
+                at = jax.random.fold_in(own, number)
+                kept = jax.random.bernoulli(at, 1.0 - rate, values.shape)
+                return jnp.where(kept, values / (1.0 - rate), 0.0)
+
+            return self.network.apply(params, row, drop)  # type: ignore[call-arg]
+
+        fitted = jax.vmap(one)(rows, jax.random.split(key, len(rows)))
+        none = jnp.zeros(0, rows.dtype)
+        return Passed(fitted, params, Moments(none, none))

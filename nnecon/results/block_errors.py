@@ -23,6 +23,7 @@ from nnecon.estimation.estimate import Solver, certify
 from nnecon.estimation.kernels import fitted
 from nnecon.estimation.mean_network import mean_network
 from nnecon.estimation.problem import Chain
+from nnecon.exceptions import SpecificationError
 from nnecon.inference.dynamics import forecast_moments
 from nnecon.inference.responses import together
 from nnecon.inference.simulation import draw_shocks, scenario, simulate
@@ -150,6 +151,12 @@ def _without(estimate: Fitted, kept: np.ndarray) -> tuple[Equation, ...]:
 
 
 def _refitted(equation: Equation, weights: np.ndarray, solver: Solver) -> Equation:
+    if equation.trained:
+        raise SpecificationError(
+            "conformal intervals estimate without blocks of the sample to a minimum, and the "
+            "networks were trained in mini-batches, which end before one; use "
+            "interval='simulation', or fit with method='auto'."
+        )
     objective, weights = equation.objective, weights * equation.weights
     base = least_squares(equation.network, objective.inputs, objective.target, weights)
     if equation.is_linear:

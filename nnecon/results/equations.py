@@ -16,6 +16,9 @@ from nnecon.estimation.student import Tail, student_regression
 from nnecon.nets import LinearPart
 from nnecon.results.path import CrossValidation, RegularizationPath
 
+TRAININGS = ("Adam", "SGD")
+"""Methods of mini-batches, as solutions name them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Equation:
@@ -71,6 +74,11 @@ class Equation:
     def is_linear(self) -> bool:
         """Whether every draw is the classical equation."""
         return all(solution.penalty == 0.0 for solution in self.solutions)
+
+    @property
+    def trained(self) -> bool:
+        """Whether networks were trained in mini-batches, and ended near minima, not at them."""
+        return any(one.method in TRAININGS for one in self.solutions)
 
     @property
     def converged(self) -> bool:

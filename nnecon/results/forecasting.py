@@ -14,6 +14,7 @@ from nnecon.report import plots, tables
 from nnecon.report.formats import format_number
 from nnecon.results.archive import under_prefix, write_archive
 from nnecon.results.comparison import Comparison
+from nnecon.results.equations import TRAININGS
 from nnecon.results.forecast_archive import equations_state
 from nnecon.results.forecast_responses import ForecasterResponses
 
@@ -188,7 +189,14 @@ class ForecasterResults(ForecasterResponses):
                 f"At this penalty the network is zero for {', '.join(zero)}: the equation is the "
                 "classical one."
             )
-        if not self.converged:
+        trained = [one for one in self._own if one.trained]
+        if trained:
+            ran = next(one for one in trained[0].solutions if one.method in TRAININGS)
+            notes.append(
+                "Networks were trained in mini-batches and end near a minimum, not at one; the "
+                f"first of {trained[0].name}: {ran.status}"
+            )
+        elif not self.converged:
             notes.append("Not all networks have converged (relative gradient norm under 1e-6).")
         return tables.summary("Forecaster Results", self._header(), blocks, notes)
 

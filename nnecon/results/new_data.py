@@ -99,6 +99,11 @@ class NewData(Immutable):
         **options
             Of ``fit``; ``alpha="cv"`` chooses penalties anew.
         """
+        if any(one.trained for one in self.equations) and "method" not in options:
+            raise SpecificationError(
+                "the networks were trained in mini-batches, in a way that the results do not keep: "
+                "give method= again, for example method='adam'."
+            )
         frame = self.data.frame if data is None else data
         model = self.model.on(frame, **self.model.pinned)
         draws = max(len(one.solutions) for one in self.equations)

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.estimation.compilation import cached_jit
+from nnecon.estimation.kernels import is_sequential
 from nnecon.estimation.losses import Loss
 from nnecon.estimation.rows import take
 from nnecon.estimation.training import Training
 from nnecon.exceptions import SpecificationError
-from nnecon.nets import Dense, Network
-from nnecon.nets.training_pass import Moments, Passed, TrainingPass
+from nnecon.nets import Dense, LinearPart, Network
+from nnecon.nets.training_pass import Moments, Passed, TrainingPass, WindowPass
 
 FORGET = 0.9
 """Share of the running moments of batch normalisation that a batch leaves as they are."""
@@ -75,19 +76,24 @@ class Steps(NamedTuple):
 
 def check(network: Network, training: Training) -> None:
     """Refuse options that this network cannot honour."""
-    layered = isinstance(network, Dense)
-    rates = training.rates(len(network.hidden)) if isinstance(network, Dense) else (1.0,)
+    layered = isinstance(network, LinearPart)
+    rates = training.rates(network.depth) if isinstance(network, LinearPart) else (1.0,)
     if not layered and (training.dropout or training.batch_norm):
         raise SpecificationError(
             "dropout and batch_norm act on the hidden layers of hidden=(...), and this network is "
             "a function; leave them out, or use noise= or augment=."
         )
-    if not rates and (
-        training.dropout or training.batch_norm or training.noise or training.augment is not None
-    ):
+    changed = training.noise or training.augment is not None
+    if not rates and (training.dropout or training.batch_norm or changed):
         raise SpecificationError(
             "dropout, batch_norm, noise and augment act on hidden layers, and there are none with "
             "hidden=(); leave them out, or pass hidden=(8,) or the like."
+        )
+    if is_sequential(network) and (training.batch_norm or changed):
+        name = "batch_norm" if training.batch_norm else "noise" if training.noise else "augment"
+        raise SpecificationError(
+            f"{name} is made for feed-forward networks, and this one reads windows; leave it out, "
+            "and use dropout=, weight_decay= or early_stopping= instead."
         )
 
 
@@ -189,6 +195,9 @@ def _forward(network: Network, training: Training) -> tuple[Callable, Callable, 
     if isinstance(network, Dense) and (training.dropout or training.batch_norm):
         passing = TrainingPass(network, training.rates(len(network.hidden)), training.batch_norm)
         return passing.apply, passing.fold, passing.n_scales, passing.n_scales
+    if isinstance(network, LinearPart) and training.dropout:
+        windows = WindowPass(network, training.rates(network.depth))
+        return windows.apply, lambda params, moments: params, 0, 0
     values = jax.vmap(network.apply, in_axes=(None, 0))
 
     def forward(params, rows, shares, key):
