@@ -80,8 +80,6 @@ def values_of(scores: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> 
 
 def quantile_paths(
     layout: Layout,
-    shift: np.ndarray,
-    scale: np.ndarray,
     periods: Scenario,
     drawn: np.ndarray,
     levels: np.ndarray,
@@ -96,8 +94,6 @@ def quantile_paths(
     ----------
     layout : Layout
         What a row is made of.
-    shift, scale : ndarray of shape (r,)
-        Standardisation of the rows.
     periods : Scenario
         What is known about the h periods.
     drawn : ndarray of shape (paths, h, m)
@@ -105,7 +101,7 @@ def quantile_paths(
     levels : ndarray of shape (k,)
         Levels of the quantiles.
     quantiles : callable
-        From standardised rows (paths, r) to quantiles (paths, m, k) in order.
+        From rows (paths, r), NaN where the data do not reach, to quantiles (paths, m, k) in order.
     """
     lags, series = layout.sources()
     places = np.where(lags > 0, layout.reach - lags, 0)
@@ -113,7 +109,7 @@ def quantile_paths(
     found = []
     for step in range(drawn.shape[1]):
         raw = np.where(lags > 0, past[:, places, series], periods.templates[step])
-        table = quantiles(np.nan_to_num((raw - shift) / scale))
+        table = quantiles(raw)
         given, scores = periods.imposed[step], drawn[:, step]
         if np.isfinite(given).any():
             known = np.broadcast_to(np.nan_to_num(given), scores.shape)

@@ -147,7 +147,6 @@ class ForecasterData(SavedSeries, Immutable):
         needs = {
             "a linear part": self.linear_part,
             "strategy='recursive'": not self.direct,
-            "loss='gaussian' or 'student'": not self.quantiles,
         }
         lacking = [words for words, there in needs.items() if not there]
         if found is not None and lacking:

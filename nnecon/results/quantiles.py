@@ -18,7 +18,7 @@ from nnecon.inference.quantile_paths import quantile_paths, rearranged, scores_o
 from nnecon.inference.simulation import draw_shocks, scenario
 from nnecon.report import tables
 from nnecon.results.archive import under_prefix, write_archive
-from nnecon.results.equations import Equation
+from nnecon.results.equations import Equation, linear_table
 from nnecon.results.fan import fan_chart
 from nnecon.results.forecast_archive import equations_state
 from nnecon.results.future import (
@@ -137,7 +137,7 @@ class QuantileResults(NewData):
 
         At ``alpha=inf`` they are the coefficients of statsmodels' QuantReg.
         """
-        table = np.column_stack([one.linear for one in self._own])
+        table = linear_table(self._own, len(self.model.exog_names))
         return pd.DataFrame(table, index=self.model.exog_names, columns=self._labels)
 
     @property
@@ -204,12 +204,8 @@ class QuantileResults(NewData):
 
     def _table(self, part: Sequence[Equation], raw: np.ndarray) -> np.ndarray:
         """Quantiles of all series on rows in the units of the data, (n, m, k), as estimated."""
-        rows = standard_rows(part[0].scaling, raw)
-        return self._standard_table(part, rows)
-
-    def _standard_table(self, part: Sequence[Equation], rows: np.ndarray) -> np.ndarray:
-        values = np.column_stack([one.values(rows) for one in part])
-        return values.reshape(len(rows), -1, len(self.quantiles))
+        values = [one.values(standard_rows(one.scaling, raw)) for one in part]
+        return np.column_stack(values).reshape(len(raw), -1, len(self.quantiles))
 
     @cached_property
     def _known(self) -> np.ndarray:
@@ -334,8 +330,7 @@ class QuantileResults(NewData):
     @cached_property
     def _scores(self) -> np.ndarray:
         """Scores of all series in the periods of the estimation, shape (n, m)."""
-        part = self.parts[0]
-        table = rearranged(self._standard_table(part, part[0].objective.inputs))
+        table = rearranged(self._table(self.parts[0], self.model.sample.rows))
         return scores_of(self.model.sample.target, table, np.asarray(self.quantiles))
 
     def _paths(
@@ -348,15 +343,12 @@ class QuantileResults(NewData):
             self.model.layout, covariance, future.history, known, future.imposed
         )  # fmt: skip
         drawn = draw_shocks(shocks, covariance, scores, count, len(future.imposed), rng)
-        scaling = part[0].scaling
         return quantile_paths(
             self.model.layout,
-            np.concatenate([scaling.linear_shift, scaling.input_shift]),
-            np.concatenate([scaling.linear_scale, scaling.input_scale]),
             periods,
             drawn,
             np.asarray(self.quantiles),
-            lambda rows: rearranged(self._standard_table(part, rows)),
+            lambda rows: rearranged(self._table(part, rows)),
         )
 
     def plot_forecast(

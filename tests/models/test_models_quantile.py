@@ -256,6 +256,24 @@ def test_direct_quantiles_are_quantreg_on_later_outcomes():
     assert "h=2, infl, 0.9" in str(again.summary())
 
 
+def test_equations_may_have_lags_of_their_own():
+    pairs = {"infl": (3, 0), "unemp": (1, 2)}
+    model = ne.NeuralAR.from_formula(
+        "infl + unemp ~ 1", MACRO, lags_by_equation=pairs, hidden=(2,), loss="quantile",
+        quantiles=LEVELS,
+    )  # fmt: skip
+    results = model.fit(alpha=np.inf)
+    assert (results.params.loc[[f"L{lag}.unemp" for lag in (1, 2, 3)], "infl"] == 0.0).all().all()
+    sample, names = model.sample, list(model.exog_names)
+    own = [names.index(name) for name in ("const", "L1.infl", "L2.infl", "L3.infl")]
+    fit = sm.QuantReg(sample.target[:, 0], sample.linear[:, own]).fit(q=0.9, p_tol=1e-10)
+    np.testing.assert_allclose(results.params["infl", 0.9].iloc[own], fit.params, atol=1e-5)
+    made = results.get_forecast(3)
+    ahead = fit.params @ [1.0, *MACRO["infl"].iloc[[-1, -2, -3]]]
+    assert made.quantiles[0, 0, 2] == pytest.approx(ahead, abs=1e-4)
+    assert np.isfinite(made.quantiles).all()
+
+
 def test_backtests_take_intervals_from_the_quantiles(linear, tmp_path):
     model = ne.NeuralAR.from_formula(
         "infl ~ unemp", MACRO, linear_lags=1, hidden=(2,), loss="quantile"
