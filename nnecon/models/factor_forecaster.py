@@ -192,7 +192,7 @@ class FactorForecaster(Immutable):
         model = NeuralRegression(y[rows], regressors[rows], hidden=self.equation_hidden)
         options: dict[str, Any] = {"cov_type": "nonrobust"}
         if self.equation_hidden:
-            options["cv"] = ExpandingFolds(5, gap=ahead - 1)
+            options |= {"alpha": "1se", "cv": ExpandingFolds(5, gap=ahead - 1)}
         return model.fit(**{**options, **(self._given["equation_fit"] or {})})
 
     def on(self, data: Any, **changes: Any) -> Self:

@@ -349,11 +349,11 @@ class AutoencoderFactor(Immutable):
 
         See :meth:`AutoencoderFactorResults.bootstrap_loadings`.
         """
-        linear = results.is_linear or results.path is None
         work = LoadingWork(
             FactorTask(self.panel, self.network, self.standardize),
+            results.mapping,
             results.mapping.factors(self.panel.values),
-            np.inf if linear else results.alpha,
+            results.alpha,
             np.empty(0) if results.path is None else results.path.alphas[1:],
             results.facts.n_starts,
         )

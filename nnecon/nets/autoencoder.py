@@ -119,6 +119,18 @@ class Autoencoder:
         root = jnp.linalg.cholesky(free.T @ free)
         return jax.scipy.linalg.solve_triangular(root, free.T, lower=True).T
 
+    def on_other_inputs(self, params: np.ndarray, turn: np.ndarray) -> np.ndarray:
+        """The same encoder for inputs ``u`` in the place of ``u @ turn``, turn of shape (q, q)."""
+        moved = params.copy()
+        if self.linear_part:
+            place = slice(0, self.n_inputs * self.k_factors)
+            moved[place] = (turn @ params[place].reshape(self.n_inputs, -1)).ravel()
+        if self.encoder:
+            first = self.encoder_layers[0]
+            weights = params[first.weights].reshape(first.units, first.inputs)
+            moved[first.weights] = (weights @ turn.T).ravel()
+        return moved
+
     def features(self, params: jax.Array, codes: jax.Array) -> jax.Array:
         """Regressors of the output (n_features,) for one observation's codes (k,)."""
         parts = [jnp.ones(1, codes.dtype)]

@@ -125,3 +125,15 @@ def test_polished_estimate_is_stationary():
     with double_precision():
         solved = solve_autoencoder(network, data, start(network), 0.01, 2000, Monitor())
     assert solved.certificate < 1e-4
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_encoder_moves_to_other_inputs(name):
+    network, data = NETWORKS[name], sample()
+    params = start(network)
+    turn = np.linalg.qr(np.random.default_rng(2).standard_normal((5, 5)))[0]
+    kernels = autoencoder_kernels(network)
+    with double_precision():
+        expected = np.asarray(kernels.encode(params, data.scores @ turn))
+        found = np.asarray(kernels.encode(network.on_other_inputs(params, turn), data.scores))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
