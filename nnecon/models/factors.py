@@ -22,28 +22,19 @@ from nnecon.inference.factor_map import ComponentMap
 from nnecon.models.factor_bootstrap import LoadingWork, draw_loadings
 from nnecon.models.factor_estimation import CONVERGED, estimate, rebuilt
 from nnecon.models.factor_samples import FactorTask
-from nnecon.models.factor_selection import default_most, factor_numbers, reconstruction_folds
+from nnecon.models.factor_selection import reconstruction_folds
+from nnecon.models.factor_specification import FactorSpecification
 from nnecon.models.forecast_settings import read_count as _whole
-from nnecon.models.forecast_settings import read_units
 from nnecon.models.settings import read_alphas
-from nnecon.nets.activations import ACTIVATIONS
-from nnecon.nets.autoencoder import Autoencoder
 from nnecon.results.factor_state import cv_from_state, index_from_state, path_from_state
 from nnecon.results.factors import AutoencoderFactorResults, FactorFacts
-from nnecon.results.immutable import Immutable
 from nnecon.results.progress import progress_bar
 
-RULES = {"ic": "IC_p2"} | {
-    name: name for name in ("IC_p1", "IC_p2", "IC_p3", "PC_p1", "PC_p2", "PC_p3", "bcv")
-}
-"""Ways to choose the number of factors, and the column of the criteria each looks at."""
-
-SIDES = ("both", "encoder", "decoder")
 LARGEST, SMALLEST = 0.1, 1e-4
 """Ends of the default grid of penalties."""
 
 
-class AutoencoderFactor(Immutable):
+class AutoencoderFactor(FactorSpecification):
     r"""Factors of a panel by an autoencoder that contains principal components.
 
     With :math:`u_t` the leading principal components of the standardised series at t, with variance
@@ -113,19 +104,6 @@ class AutoencoderFactor(Immutable):
     True
     """
 
-    panel: Panel
-    k_factors: int
-    k_rule: str
-    numbers: pd.DataFrame | None
-    hidden: tuple[int, ...]
-    activation: str
-    nonlinear: str
-    linear_part: bool
-    standardize: bool
-    inputs: int
-    network: Autoencoder
-    _given: Mapping[str, Any]
-
     def __init__(
         self,
         data: Any,
@@ -178,101 +156,6 @@ class AutoencoderFactor(Immutable):
         model._set_up(panel, {**defaults, **specification})
         return model
 
-    def _set_up(self, panel: Panel, given: Mapping[str, Any]) -> None:
-        hidden = read_units("hidden", given["hidden"])
-        if given["activation"] not in ACTIVATIONS:
-            raise SpecificationError(
-                f"activation={given['activation']!r} is not known; choose one of {[*ACTIVATIONS]}."
-            )
-        side = given["nonlinear"]
-        if side not in SIDES:
-            raise SpecificationError(f"nonlinear={side!r}: choose one of {SIDES}.")
-        for name in ("linear_part", "standardize"):
-            if not isinstance(given[name], bool | np.bool_):
-                raise SpecificationError(f"{name}={given[name]!r}: give True or False.")
-        if not hidden and not given["linear_part"]:
-            raise SpecificationError(
-                "hidden=() with linear_part=False leaves nothing; give hidden units."
-            )
-        k, rule, numbers = self._number(panel, given)
-        q = self._n_inputs(panel, given["inputs"], k)
-        network = Autoencoder(
-            q,
-            k,
-            hidden if side != "decoder" else (),
-            hidden[::-1] if side != "encoder" else (),
-            given["activation"],
-            bool(given["linear_part"]),
-        )
-        self.__dict__.update(
-            panel=panel, k_factors=k, k_rule=rule, numbers=numbers, hidden=hidden,
-            activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
-            standardize=bool(given["standardize"]), inputs=q, network=network, _given=dict(given),
-        )  # fmt: skip
-
-    def _number(
-        self, panel: Panel, given: Mapping[str, Any]
-    ) -> tuple[int, str, pd.DataFrame | None]:
-        asked, most = given["k_factors"], given["max_factors"]
-        n_obs, n_series = panel.values.shape
-        largest = min(n_obs - 1, n_series)
-        if not isinstance(asked, str):
-            asked = _whole("k_factors", asked)
-            if asked > largest:
-                raise SpecificationError(
-                    f"k_factors={asked}: {n_obs} rows and {n_series} series have from 1 to "
-                    f"{largest} factors."
-                )
-            if most is not None:
-                raise SpecificationError("max_factors has no effect on a given k_factors.")
-            return asked, "the user", None
-        if asked not in RULES:
-            raise SpecificationError(
-                f"k_factors={asked!r}: give a whole number or one of {[*RULES]}."
-            )
-        if most is None:
-            most = default_most(n_obs, n_series)
-        elif not _whole("max_factors", most) < largest:
-            raise SpecificationError(
-                f"max_factors={most!r}: give a whole number from 1 to {largest - 1}."
-            )
-        numbers = factor_numbers(panel, int(most), bool(given["standardize"]), asked == "bcv")
-        column = RULES[asked]
-        k = int(numbers[column].idxmin())
-        if k == 0:
-            raise SpecificationError(
-                f"{column} finds no common factor in these series; give k_factors as a number to "
-                "extract some all the same."
-            )
-        return k, column, numbers
-
-    def _n_inputs(self, panel: Panel, asked: Any, k: int) -> int:
-        largest = min(panel.values.shape[0] - 1, panel.values.shape[1])
-        if asked is None:
-            return min(max(4 * k, 10), largest)
-        if not k <= _whole("inputs", asked) <= largest:
-            raise SpecificationError(
-                f"inputs={asked!r}: give a whole number from the number of factors, {k}, to "
-                f"{largest}."
-            )
-        return int(asked)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The series."""
-        return self.panel.names
-
-    @property
-    def description(self) -> str:
-        """The model in a few words."""
-        words = f"{self.k_factors} factor{'s' * (self.k_factors > 1)}"
-        if not self.hidden:
-            return f"{words}, principal components"
-        sizes = "-".join(str(size) for size in self.hidden)
-        where = {"both": "each way", "encoder": "in the encoder", "decoder": "in the decoder"}
-        alone = "" if self.linear_part else ", no linear part"
-        return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}"
-
     def on(self, data: Any, **changes: Any) -> Self:
         """The same specification on other data; a number of factors that was chosen is chosen anew.
 
@@ -290,17 +173,6 @@ class AutoencoderFactor(Immutable):
             values, index = self.panel.new(data)
             panel = panel_of(pd.DataFrame(values, index, list(self.panel.names)))
         return type(self)._of_panel(panel, **given)
-
-    @property
-    def plain_specification(self) -> dict[str, Any]:
-        """Arguments of the constructor as JSON can hold them."""
-        plain: dict[str, Any] = {"hidden": list(self.hidden)}
-        for name in ("k_factors", "inputs", "max_factors"):
-            value = self._given[name]
-            plain[name] = int(value) if isinstance(value, Integral) else value
-        for name in ("activation", "nonlinear", "linear_part", "standardize"):
-            plain[name] = getattr(self, name)
-        return plain
 
     @classmethod
     def restore(
