@@ -1,6 +1,7 @@
 """The report's chapter on the factors of a panel."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from nnecon.results.factor_path import BASELINE
 
 PHONE = 4.0
 """Inches of the charts that phones get."""
+
+TOP = 4
+"""Series that are listed for each factor."""
 
 TRENDING = 1 / 3
 """Share of series with a unit root from which on the chapter warns."""
@@ -55,7 +59,7 @@ def factor_chapter(
     )
     blocks: list[Block] = [_facts(results), TextBlock(_verdict(results)), *_warning(results)]
     blocks += [_scree(results), *_factors(results, recessions if dated else None)]
-    blocks += [_top(results, labels or {}), *_explained(results, groups), *_comparison(results)]
+    blocks += [*_top(results, labels or {}), *_explained(results, groups), *_comparison(results)]
     if groups is not None and results.cv is not None:
         blocks.append(_by_group(results, groups))
     return Chapter("Factors of the panel", intro.strip(), blocks)
@@ -160,38 +164,42 @@ def _factors(results: Any, recessions: Any) -> list[FigureBlock]:
     ]
 
 
-def _top(results: Any, labels: Mapping[str, str]) -> TableBlock:
+def _top(results: Any, labels: Mapping[str, str]) -> list[TableBlock]:
+    """What each factor adds, and to which series most."""
     share = results.variance_explained().mean()
-    top = results.top_series(5)
-    rows = {
-        name: {
-            "Adds to R²": share[name],
-            "Cumulative": share[:name].sum(),
-            "Series that it adds most to": "; ".join(
-                f"{series} ({value:.2f})"
-                for series, value in zip(top[(name, "series")], top[(name, "rsquare")], strict=True)
-            ),
-        }
-        for name in results.factor_names
-    }
-    used = dict.fromkeys(top.xs("series", axis=1, level=1).to_numpy().T.ravel())
-    notes = [
-        "Mean over series of what the factor adds to the R-squared of the factors before it; in "
-        "brackets what it adds for that series."
-    ]
+    notes = ["Mean over series of what the factor adds to the R-squared of those before it."]
     if _missing(results):
         notes.append(
             "Missing values count as filled here, as in statsmodels; the R² above is that of known "
             "values."
         )
-    told = "; ".join(f"{name}: {labels[name]}" for name in used if name in labels)
-    return TableBlock(
-        pd.DataFrame.from_dict(rows, orient="index"),
-        "factors",
-        "What each factor explains",
-        [*notes, *([told + "."] if told else [])],
-        formats={"Adds to R²": 3, "Cumulative": 3},
-    )
+    shares = pd.DataFrame({"Adds to R²": share, "Cumulative": share.cumsum()})
+    top, rows = results.top_series(TOP), []
+    for name in results.factor_names:
+        for rank, (series, adds) in enumerate(top[name].itertuples(index=False)):
+            row: dict[str, Any] = {"Factor": name if not rank else "", "Series": series}
+            what, comma, unit = labels.get(series, "").rpartition(", ")
+            if labels:
+                row["What it is"] = shorten(what if comma else unit, 46, placeholder=" ...")
+            rows.append({**row, "Adds to its R²": adds})
+    listed = pd.DataFrame(rows).set_index("Factor").rename_axis(None)
+    return [
+        TableBlock(
+            shares,
+            "factors",
+            "What each factor explains",
+            notes,
+            formats=dict.fromkeys(shares.columns, 3),
+            index_name="Factor",
+        ),
+        TableBlock(
+            listed,
+            "factors-series",
+            f"The {TOP} series that each factor adds most to",
+            formats={"Adds to its R²": 2},
+            index_name="Factor",
+        ),
+    ]
 
 
 def _explained(results: Any, groups: pd.Series | None) -> list[FigureBlock]:

@@ -37,24 +37,25 @@ def test_a_network_that_wins_is_told_with_its_test(neural):
     assert f"{frame['network'] / frame['PCA']:.3f} times" in text
     assert "2001-01 to 2010-12" in text and "trend" not in text
     tables = {b.name: b.frame for b in chapter.blocks if b.kind == "table"}
-    assert set(tables) == {"factors", "factors-comparison"}
+    assert set(tables) == {"factors", "factors-series", "factors-comparison"}
     share = neural.variance_explained().mean()
     np.testing.assert_allclose(tables["factors"]["Adds to R²"].to_numpy(float), share)
-    top = neural.top_series(5)[("comp_0", "series")]
-    assert all(name in tables["factors"].iloc[0, 2] for name in top)
+    listed = tables["factors-series"]
+    assert list(listed["Series"]) == list(neural.top_series(4)[("comp_0", "series")])
+    assert list(listed.index) == ["comp_0", "", "", ""] and "What it is" not in listed
 
 
 def test_groups_and_labels_are_shown(neural):
     names = list(neural.model.names)
     groups = pd.Series(["late"] * 9 + ["early"] * 9, names)
-    chapter = factor_chapter(neural, groups=groups, labels={names[3]: "Prices, %"})
+    best = neural.top_series(1)[("comp_0", "series")].iloc[0]
+    chapter = factor_chapter(neural, groups=groups, labels={best: "Prices, of all goods, %"})
     tables = {b.name: b for b in chapter.blocks if b.kind == "table"}
     assert list(tables["factors-groups"].frame.index) == ["late", "early"]
     by_group = neural.reconstruction(groups)
     shown = tables["factors-groups"].frame[("Rows left out", "Ratio")]
     np.testing.assert_allclose(shown["early"], by_group[("left out", "ratio")]["early"])
-    top = tables["factors"]
-    assert ("Prices" in " ".join(top.notes)) == (names[3] in top.frame.iloc[0, 2])
+    assert tables["factors-series"].frame["What it is"].tolist()[:2] == ["Prices, of all goods", ""]
 
 
 def test_linear_factors_are_told_so():
