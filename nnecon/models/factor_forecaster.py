@@ -117,13 +117,7 @@ class FactorForecaster(Immutable):
             "lags": lags, "factor_lags": factor_lags, "own": own, "min_known": min_known,
             "equation_hidden": equation_hidden, "equation_fit": equation_fit, **factors,
         }  # fmt: skip
-        known = [name for name in signature(AutoencoderFactor.__init__).parameters][2:]
-        unknown = next((name for name in factors if name not in known), None)
-        if unknown is not None:
-            raise SpecificationError(
-                f"FactorForecaster has no argument {unknown!r}; those of the factor model are "
-                f"{', '.join(known)}."
-            )
+        check_factor_arguments(type(self).__name__, factors)
         names = read_targets(targets) or ()
         read_share("min_known", min_known)
         frame = as_frame(data)
@@ -215,6 +209,17 @@ class FactorForecaster(Immutable):
         panel = self.frame[list(self.panel)]
         model, left_out = well_known_factors(panel, share, self._factor_options)
         return FactorForecastResults(self, model.fit(alpha, **options), self.frame, left_out)
+
+
+def check_factor_arguments(model: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments that a factor model does not have."""
+    known = [name for name in signature(AutoencoderFactor.__init__).parameters][2:]
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise SpecificationError(
+            f"{model} has no argument {unknown!r}; those of the factor model are "
+            f"{', '.join(known)}."
+        )
 
 
 def read_share(name: str, given: Any) -> float:

@@ -1,7 +1,6 @@
 """FactorNowcaster: a quarterly target from the ragged edge of a monthly panel."""
 
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from numbers import Integral
 from typing import Any, Self
 
@@ -12,8 +11,11 @@ from nnecon.data.frames import as_frame
 from nnecon.data.mixed_frequency import monthly, quarter_ends, quarterly
 from nnecon.data.syntax import suggestion
 from nnecon.exceptions import SpecificationError
-from nnecon.models.factor_forecaster import read_share, well_known_factors
-from nnecon.models.factors import AutoencoderFactor
+from nnecon.models.factor_forecaster import (
+    check_factor_arguments,
+    read_share,
+    well_known_factors,
+)
 from nnecon.models.forecast_settings import read_count
 from nnecon.results.immutable import Immutable
 from nnecon.results.nowcasts import METHODS, NowcastHistory, NowcastResults
@@ -105,12 +107,7 @@ class FactorNowcaster(Immutable):
         month_known: float = 0.5,
         **factors: Any,
     ) -> None:
-        known = [name for name in signature(AutoencoderFactor.__init__).parameters][2:]
-        unknown = next((name for name in factors if name not in known), None)
-        if unknown is not None:
-            raise SpecificationError(
-                f"FactorNowcaster has no argument {unknown!r}; {suggestion(unknown, known)}"
-            )
+        check_factor_arguments(type(self).__name__, factors)
         if method not in METHODS:
             raise SpecificationError(f"method={method!r}: choose one of {METHODS}.")
         if method == "bridge" and months != 3:
