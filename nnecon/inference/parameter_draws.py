@@ -19,18 +19,30 @@ What a draw says about forecasts is read off the linearised network too,
 Where the penalty is small the step is long along directions that the sample says little about. The
 network itself may do anything there, while the linearised one has the variance of the delta method
 (Immer, Korzepa and Bauer, 2021).
+
+Responses to shocks are functions of the network whose bias does not average out: shrinkage makes it
+flatter, and responses smaller. They are debiased, by the step on the residuals themselves,
+
+.. math:: \hat\theta + (J'J + n \kappa\alpha D)^{-1} J' e, \qquad \kappa = 0.1 ,
+
+from which draws start that bear as small a share of the penalty. A linear equation does not move,
+as its residuals are orthogonal to its regressors.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nnecon.estimation.gauss_newton import GaussNewton
-from nnecon.estimation.kernels import roots
+from nnecon.estimation.kernels import fitted, roots
 from nnecon.estimation.problem import Objective
 from nnecon.inference.effects import values_and_gradients
+from nnecon.inference.one_step import UNDERSMOOTHING
 from nnecon.nets import LinearPart
+
+LEAST_LEFT = 0.2
+"""Least share of a residual that a row's leverage is taken to leave."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +51,11 @@ class Draws:
 
     linear: np.ndarray
     moves: np.ndarray
+
+    def around(self, other: "Draws") -> "Draws":
+        """The same deviations from the mean, around a draw."""
+        linear = self.linear - self.linear.mean(axis=0) + other.linear
+        return Draws(linear, self.moves - self.moves.mean(axis=0) + other.moves)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +121,68 @@ def draw_parameters(
     signs = rng.choice([-1.0, 1.0], size=(n, count))
     total = equations[0].free.shape[1] if n_linear is None else n_linear
     every = [np.arange(total)] * len(equations) if places is None else places
-    linear, moves = np.zeros((count, total, len(equations))), []
-    for at, (one, own) in enumerate(zip(equations, every, strict=True)):
-        p = one.free.shape[1]
-        errors = one.residual[:, None] * signs
+    steps = [
+        np.stack([_step(one, draw, one.residual[:, None] * signs) for draw in one.params])
+        if one.live
+        else _linear_step(one, one.residual[:, None] * signs)[None]
+        for one in equations
+    ]
+    return _together(equations, steps, every, total)
+
+
+def _together(
+    equations: Sequence[Estimated],
+    steps: Sequence[np.ndarray],
+    places: Sequence[np.ndarray],
+    n_linear: int,
+) -> Draws:
+    """Draws from the steps (d, k, b) of the networks of each equation; (1, p, b) where linear."""
+    count = steps[0].shape[2]
+    linear, moves = np.zeros((count, n_linear, len(equations))), []
+    for at, (one, step, own) in enumerate(zip(equations, steps, places, strict=True)):
+        p = len(own)
         centre = one.params[:, :p].mean(axis=0)[:, None]
-        if not one.live:
-            linear[:, own, at] = (centre + _linear_step(one, errors)).T
-            continue
-        steps = np.stack([_step(one, params, errors) for params in one.params])
-        linear[:, own, at] = (centre + steps[:, :p].mean(axis=0)).T
-        neural = np.moveaxis(steps[:, p:], 2, 0)
-        moves.append(np.concatenate([np.zeros((*neural.shape[:2], total)), neural], axis=2))
-    k = equations[0].params.shape[1] - equations[0].free.shape[1] + total
+        linear[:, own, at] = (centre + step[:, :p].mean(axis=0)).T
+        if one.live:
+            neural = np.moveaxis(step[:, p:], 2, 0)
+            moves.append(np.concatenate([np.zeros((*neural.shape[:2], n_linear)), neural], axis=2))
+    k = equations[0].params.shape[1] - equations[0].free.shape[1] + n_linear
     together = np.stack(moves, axis=1) if moves else np.zeros((count, 0, 1, k))
     return Draws(linear, together)
+
+
+def debiased(
+    equations: Sequence[Estimated], places: Sequence[np.ndarray], n_linear: int
+) -> Draws:  # fmt: skip
+    """The step on the residuals of every network, as one draw."""
+    steps = [
+        np.stack([_step(lighter(one), draw, _residual(one, draw)[:, None]) for draw in one.params])
+        for one in equations
+    ]
+    return _together(equations, steps, places, n_linear)
+
+
+def lighter(one: Estimated) -> Estimated:
+    """The equation with the share of its penalty that a step bears.
+
+    Residuals are those of the estimate, divided by one less their leverage in the step, as in HC3.
+    """
+    if not one.live:
+        return one
+    one = replace(one, alpha=UNDERSMOOTHING * one.alpha)
+    residual = np.mean([_residual(one, draw) for draw in one.params], axis=0)
+    leverage = np.mean([_leverage(one, draw) for draw in one.params], axis=0)
+    return replace(one, residual=residual / np.maximum(1.0 - leverage, LEAST_LEFT))
+
+
+def _leverage(one: Estimated, params: np.ndarray) -> np.ndarray:
+    """Diagonal of the step's hat matrix, shape (n,)."""
+    jacobian, matrix = _gauss_newton(one, params)
+    return np.einsum("ij,ji->i", jacobian, matrix.solve(jacobian.T))
+
+
+def _residual(one: Estimated, params: np.ndarray) -> np.ndarray:
+    return one.objective.target - fitted(one.objective.network, params, one.objective.inputs)
 
 
 def draw_values(
@@ -176,7 +240,12 @@ def _step(one: Estimated, params: np.ndarray, errors: np.ndarray) -> np.ndarray:
         change[: one.free.shape[1]] = _linear_step(one, errors)
         return change
     root = roots(one.weights)[:, None]
-    _, gradients = values_and_gradients(one.objective.network, params, one.objective.inputs)
-    jacobian = root * gradients
-    matrix = GaussNewton(jacobian, one.alpha * one.objective.penalty.ridge)
+    jacobian, matrix = _gauss_newton(one, params)
     return matrix.solve(jacobian.T @ (root * errors)) / one.information
+
+
+def _gauss_newton(one: Estimated, params: np.ndarray) -> tuple[np.ndarray, GaussNewton]:
+    """Derivatives (n, k) times the roots of the weights, and the penalised matrix."""
+    _, gradients = values_and_gradients(one.objective.network, params, one.objective.inputs)
+    jacobian = roots(one.weights)[:, None] * gradients
+    return jacobian, GaussNewton(jacobian, one.alpha * one.objective.penalty.ridge)

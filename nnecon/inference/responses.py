@@ -48,6 +48,7 @@ def mean_response(
     size: float,
     linear: np.ndarray | None = None,
     moves: np.ndarray | None = None,
+    impact: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mean over paths of the difference that the shock makes, shape (h, m).
 
@@ -63,14 +64,32 @@ def mean_response(
         Number of the series and size of its shock, in its units.
     linear, moves
         A draw of the parameters, as in :func:`simulate`.
+    impact : ndarray of shape (m,), optional
+        What a shock of one goes along with; by default as the covariance says.
     """
     sigma = system.covariance
+    along = sigma[:, impulse] / sigma[impulse, impulse] if impact is None else impact
     given = shocks.copy()
     lacking = size - shocks[:, 0, impulse]
-    given[:, 0] += lacking[:, None] * sigma[:, impulse] / sigma[impulse, impulse]
+    given[:, 0] += lacking[:, None] * along
     with_shock = simulate(system, periods, given, linear, moves=moves)
     without = simulate(system, periods, shocks, linear, moves=moves)
     return (with_shock - without).mean(axis=0)
+
+
+def draw_impacts(
+    residuals: np.ndarray, impulse: int, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    r"""What a shock of one goes along with, by draws of the residuals' signs, shape (count, m).
+
+    That is a regression of the shocks on the one that is given,
+    :math:`\Sigma_{ji} / \sigma_{ii}`, whose error the wild bootstrap draws.
+    """
+    shock = residuals[:, impulse]
+    slope = shock @ residuals / (shock @ shock)
+    rest = residuals - shock[:, None] * slope
+    signs = rng.choice([-1.0, 1.0], size=(count, len(residuals)))
+    return slope + (signs * shock) @ rest / (shock @ shock)
 
 
 def variance_shares(responses: np.ndarray) -> np.ndarray:

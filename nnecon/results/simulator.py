@@ -7,8 +7,8 @@ import numpy as np
 
 from nnecon.data.windows import Layout
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.parameter_draws import Estimated, draw_parameters
-from nnecon.inference.responses import mean_response, together
+from nnecon.inference.parameter_draws import Estimated, debiased, draw_parameters, lighter
+from nnecon.inference.responses import draw_impacts, mean_response, together
 from nnecon.inference.simulation import Scenario, System, draw_shocks, scenario, simulate
 from nnecon.results.equations import Equation
 from nnecon.results.future import Future
@@ -22,7 +22,10 @@ SHARED = 40
 PARAMETER_DRAWS = 60
 
 HISTORY_PATHS = 400
-"""Paths over all histories of a response."""
+"""Paths over all histories of a response, on which draws of the parameters are compared."""
+
+MORE = 4
+"""Times as many paths are behind the response itself."""
 
 BANDS = 100
 """Draws of the parameters for the band of a response."""
@@ -195,7 +198,9 @@ class Simulator:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean response over histories, and the ends of its band over draws of the parameters.
 
-        Bands are percentiles of the draws, which are centred on the estimate.
+        The response is debiased by one step (:func:`nnecon.inference.parameter_draws.debiased`).
+        Bands are percentiles of the draws around it, of parameters and of what the shock goes along
+        with.
 
         Parameters
         ----------
@@ -210,16 +215,32 @@ class Simulator:
         rng : numpy.random.Generator
         """
         each = max(8, HISTORY_PATHS // len(futures))
-        periods = together([self.scenario(future) for future in futures], each)
-        steps = len(futures[0].imposed)
-        shocks = self.shocks(kind, each * len(futures), steps, rng)
-        given = self.system, periods, shocks, impulse, size
-        mean = mean_response(*given)
+        scenarios = [self.scenario(future) for future in futures]
+        steps, count = len(futures[0].imposed), each * len(futures)
+        equations = self._estimated()
+        places, p = [one.scaling.linear for one in self.equations], self.system.layout.n_linear
+        middle = debiased(equations, places, p)
+        shocks = self.shocks(kind, MORE * count, steps, rng)
+        periods = together(scenarios, MORE * each)
+        mean = mean_response(
+            self.system, periods, shocks, impulse, size, middle.linear[0], middle.moves[0]
+        )
         if not level:
             return mean, mean, mean
-        draws = np.stack([mean_response(*given, *one) for one in self.parameters(BANDS, rng)])
-        draws += mean - draws.mean(axis=0)
-        low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
+        light = [lighter(one) for one in equations]
+        draws = draw_parameters(light, BANDS, rng, places, p).around(middle)
+        impacts = draw_impacts(self.residuals, impulse, BANDS, rng)
+        given = self.system, together(scenarios, each), self.shocks(kind, count, steps, rng)
+        found = np.stack(
+            [
+                mean_response(*given, impulse, size, *draw)
+                for draw in zip(draws.linear, draws.moves, impacts, strict=True)
+            ]
+        )
+        found += mean - found.mean(axis=0)
+        ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+        # of c draws, the quantiles between which another one lies with the probability asked for
+        low, high = np.quantile(found, ends, axis=0, method="weibull")
         return mean, low, high
 
     def _estimated(self) -> list[Estimated]:

@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+from numpy.testing import assert_allclose
 
 import nnecon as ne
 from nnecon.inference.effects import values_and_gradients
+from nnecon.inference.parameter_draws import debiased, lighter
+from nnecon.inference.responses import draw_impacts
 
 
 def smooth_transition(n, seed):
@@ -47,3 +51,48 @@ def test_one_step_spread_is_that_of_the_delta_method(alpha, family):
     gradient[:2] = 0.0
     moved = moved + np.array([moves[0, 0] for _, moves in many]) @ gradient
     assert moved.var() * equation.scaling.target_scale**2 == pytest.approx(variance, rel=0.2)
+
+
+@pytest.mark.parametrize("family", ["ar", "lstm"])
+def test_the_debiasing_step_is_the_ridge_regression_of_residuals_on_derivatives(family):
+    data = smooth_transition(120, 3)
+    if family == "ar":
+        model = ne.NeuralAR(data, linear_lags=1, hidden=(3,))
+    else:
+        model = ne.LSTMForecaster(data, linear_lags=1, units=(2,), window=3)
+    alpha = 0.02
+    results = model.fit(alpha=alpha, n_starts=1)
+    equation, simulator = results.equations[0], results._simulator
+    objective, params = equation.objective, equation.params[0]
+    value, jacobian = values_and_gradients(objective.network, params, objective.inputs)
+    n, p = len(value), 2
+    ridge = n * 0.1 * alpha * objective.penalty.ridge
+    whole = jacobian.T @ jacobian + np.diag(ridge)
+    expected = np.linalg.solve(whole, jacobian.T @ (objective.target - value))
+    found = debiased(simulator._estimated(), [np.arange(p)], p)
+    assert_allclose(found.linear[0, :, 0], params[:p] + expected[:p], rtol=1e-6, atol=1e-8)
+    assert_allclose(found.moves[0, 0, 0, p:], expected[p:], rtol=1e-6, atol=1e-8)
+    # residuals of the draws leave their own row out of the step, as HC3 does
+    leverage = np.einsum("ij,ji->i", jacobian, np.linalg.solve(whole, jacobian.T))
+    light = lighter(simulator._estimated()[0])
+    assert_allclose(light.residual, (objective.target - value) / (1.0 - leverage), rtol=1e-6)
+
+
+def test_linear_equations_are_not_moved():
+    data = smooth_transition(120, 3)
+    results = ne.NeuralAR(data, linear_lags=1, hidden=(3,)).fit(alpha=np.inf)
+    found = debiased(results._simulator._estimated(), [np.arange(2)], 2)
+    assert_allclose(found.linear[0, :, 0], results.equations[0].params[0, :2], atol=1e-12)
+    response = results.girf("y", 1.0, 4)
+    assert_allclose(response.mean, response.reference, rtol=1e-8)
+
+
+def test_what_a_shock_goes_along_with_has_the_errors_of_a_regression():
+    g = np.random.default_rng(0)
+    shocks = g.standard_normal((300, 3)) @ g.standard_normal((3, 3))
+    draws = draw_impacts(shocks, 1, 4000, g)
+    assert_allclose(draws[:, 1], 1.0)
+    for at in (0, 2):
+        ols = sm.OLS(shocks[:, at], shocks[:, 1]).fit(cov_type="HC0")
+        assert draws[:, at].mean() == pytest.approx(ols.params[0], abs=0.1 * ols.bse[0])
+        assert draws[:, at].std() == pytest.approx(ols.bse[0], rel=0.05)
