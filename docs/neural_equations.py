@@ -1,14 +1,14 @@
 """Do neural forecast equations help diffusion-index forecasts of FRED-MD one month ahead?
 
-    python docs/neural_equations.py fred-md.csv cv 60
     python docs/neural_equations.py fred-md.csv 1se 24
+    python docs/neural_equations.py fred-md.csv cv 24
 
 From December 1989 to the end of 2019: eight principal components of the panel and four lags of the
 target, by least squares and by a network of four units beside it, whose penalty is chosen on blocks
 that follow the training rows: by the least error (cv) or by the one-standard-error rule (1se).
-Factor models and networks are estimated every so many months, factors extracted and least squares
-renewed every month. Prints root mean squared errors relative to least squares and tests of the
-difference.
+Factor models and networks are estimated every so many months; factors, least squares and the
+networks' linear parts are renewed every month. Prints root mean squared errors relative to least
+squares and tests of the difference.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Nowcasts of US GDP growth from FRED-MD in pseudo real time, beside an autoregression.
 
-    python docs/nowcast_gdp.py fred-md.csv
+    python docs/nowcast_gdp.py fred-md.csv [nowcasts.png]
 
 At the end of every month from January 1990 to September 2009 the growth of real GDP (statsmodels'
 ``macrodata``, percent a year) is nowcast from four factors of the panel. Series are out a month
@@ -14,13 +14,14 @@ import sys
 import pandas as pd
 
 import nnecon as ne
+from nnecon.report.plots import save_png
 
 FIRST, LAST = "1990-01", "2009-09"
 FINANCIAL = "Interest and exchange rates"
 
 
-def main(path: str) -> None:
-    """Print root mean squared errors by months left in the quarter."""
+def main(path: str, picture: str | None = None) -> None:
+    """Print root mean squared errors by months left in the quarter; draw the bridge equation's."""
     panel = ne.datasets.read_fred_md(path).iloc[2:].loc["1960":"2009-12"]
     panel = panel.dropna(axis="columns", how="all")
     groups = ne.datasets.describe_fred_md(path)["group"]
@@ -39,6 +40,9 @@ def main(path: str) -> None:
         print(found.accuracy().round(3).to_string(), flush=True)
         before = found.frame[found.frame["cutoff"] < pd.Period("2008-01")]
         print(type(found)(before, found.target).accuracy().round(3).to_string(), flush=True)
+        if picture is not None and name == "PCA, bridge":
+            labels = {"growth": "Real GDP growth, % a year"}
+            save_png(found.plot(0, labels=labels), picture, dpi=120)
 
 
 if __name__ == "__main__":

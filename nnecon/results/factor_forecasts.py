@@ -69,7 +69,7 @@ class FactorForecastResults(Immutable):
         """The same factor model on other data, from which factors are extracted anew.
 
         The regressions of the forecasts are estimated on these data; networks stay those of the
-        data of the fit.
+        data of the fit, and the linear part beside them is renewed.
 
         Parameters
         ----------
@@ -162,15 +162,25 @@ class FactorForecastResults(Immutable):
         return direct_forecasts(self.frame[name].to_numpy(dtype=float), x, steps, name)
 
     def _neural(self, name: str, steps: int) -> DirectForecasts:
-        """Means of the networks; variances of the error and of the mean."""
+        """Means of the networks, their linear part renewed on these data, and their errors."""
         x = self.regressors(name)
         origin, late = _origin(x, name)
         mean, se, df = np.empty(steps), np.empty(steps), np.empty(steps)
         for step in range(steps):
-            equation = self._equation(name, late + step + 1)
+            ahead = late + step + 1
+            equation = self._equation(name, ahead)
+            y = self.frame[name].shift(-ahead)
+            rows = y.notna() & x.notna().all(axis=1)
+            known = x[rows].to_numpy()
+            # the linear part is least squares given the network: what is left tells how it moves
+            left = (y[rows] - equation.predict(x[rows])).to_numpy()
+            moved = np.linalg.lstsq(known, left, rcond=None)[0]
+            df[step] = len(left) - equation.edf
+            scale = float(np.sum((left - known @ moved) ** 2)) / df[step]
             found = equation.get_prediction(x.iloc[[origin]])
-            mean[step] = found.predicted_mean.iloc[0]
-            se[step], df[step] = found.se_obs.iloc[0], equation.df_resid
+            assert found.se_mean is not None
+            mean[step] = found.predicted_mean.iloc[0] + float(x.iloc[origin].to_numpy() @ moved)
+            se[step] = np.sqrt(scale + found.se_mean.iloc[0] ** 2)
         return DirectForecasts(mean, se, df)
 
     def summary(self) -> Any:

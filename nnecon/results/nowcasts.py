@@ -14,7 +14,7 @@ from nnecon.inference.accuracy import diebold_mariano
 from nnecon.inference.covariance import automatic_lags
 from nnecon.inference.direct_forecasts import lagged, new_observation
 from nnecon.inference.mixed_frequency import bridged, skip_sampled
-from nnecon.report import tables
+from nnecon.report import plots, tables
 from nnecon.results.factors import AutoencoderFactorResults
 from nnecon.results.immutable import Immutable
 from nnecon.results.outlook import Forecast
@@ -287,3 +287,39 @@ class NowcastHistory:
             }
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("months_left")
         return frame.sort_index(ascending=False)
+
+    def plot(self, months_left: int = 0, **options: Any) -> Any:
+        """Nowcasts made with so many months left, the autoregression's, and what happened.
+
+        Parameters
+        ----------
+        months_left : int
+            Months from the origin to the end of the quarter, one of those in :attr:`frame`.
+        **options
+            Those of :func:`nnecon.report.plots.plot_forecasts`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        rows = self.frame[self.frame["months_left"] == months_left]
+        if not len(rows):
+            found = sorted(self.frame["months_left"].unique())
+            raise SpecificationError(
+                f"months_left={months_left!r}: nowcasts were made with {found} months left."
+            )
+        index = pd.PeriodIndex(rows["quarter"], name="quarter")
+        frame = rows[["actual", "nowcast", "autoregression"]].set_axis(index, axis=0)
+        limits = rows[["lower", "upper"]].set_axis(index, axis=0)
+        given = {
+            "level": 1.0 - LEVEL,
+            "title": f"Nowcasts {_when(months_left)} and outcomes",
+        }
+        return plots.plot_forecasts({self.target: (frame, limits)}, **{**given, **options})
+
+
+def _when(left: int) -> str:
+    if left == 0:
+        return "at the end of the quarter"
+    word = "month" if abs(left) == 1 else "months"
+    return f"{abs(left)} {word} {'before' if left > 0 else 'after'} the end of the quarter"

@@ -162,6 +162,8 @@ def test_neural_equations_are_ols_at_an_infinite_penalty():
     np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-8)
     np.testing.assert_allclose(found.se, expected.se, rtol=1e-8)
     np.testing.assert_array_equal(found.df, expected.df)
+    early, late_on = linear.apply(data.iloc[:150]), neural.apply(data.iloc[:150])
+    np.testing.assert_allclose(late_on.forecast(2), early.forecast(2), rtol=1e-8)
     x = neural.regressors("y")
     assert list(x.columns[:4]) == ["const", "y", "L1.y", "comp_0"]
     # the last period has no target, so that forecasts are from the one before
@@ -179,8 +181,15 @@ def test_neural_equations_find_a_bend_and_stay_between_estimations():
     assert not results.equation("y").is_classical
     moved = results.apply(data)
     assert moved.equation("y").params.equals(results.equation("y").params)
-    x = moved.regressors("y").iloc[[-1]]
-    assert moved.forecast(1).iloc[0, 0] == pytest.approx(results.equation("y").predict(x).iloc[0])
+    # on the data of the fit forecasts are the network's; on others its linear part is renewed
+    x = results.regressors("y").iloc[[-1]]
+    here = results.equation("y").predict(x).iloc[0]
+    assert results.forecast(1).iloc[0, 0] == pytest.approx(here, abs=1e-6)
+    x = moved.regressors("y")
+    left = (data["y"].shift(-1) - results.equation("y").predict(x.dropna()))[:-1]
+    change = sm.OLS(left, x.iloc[:-1]).fit().params @ x.iloc[-1]
+    there = results.equation("y").predict(x.iloc[[-1]]).iloc[0] + change
+    assert moved.forecast(1).iloc[0, 0] == pytest.approx(there)
     found = ne.backtest(
         {"neural": neural, "linear": ne.FactorForecaster(data, "y", **options)},
         data, targets="y", horizon=1, initial=150, refit=False,

@@ -127,7 +127,16 @@ def test_the_past_does_not_see_the_future(method):
 def test_nowcasts_get_better_as_the_quarter_passes():
     panel, growth = data()
     model = ne.FactorNowcaster(panel, growth, k_factors=1, hidden=())
-    table = model.pseudo_real_time("2000-01", "2018-12", refit=60).accuracy()
+    past = model.pseudo_real_time("2000-01", "2018-12", refit=60)
+    table = past.accuracy()
+    figure = past.plot(1, labels={"growth": "Growth, %"})
+    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    rows = past.frame[past.frame["months_left"] == 1]
+    np.testing.assert_allclose(drawn["nowcast"], rows["nowcast"])
+    np.testing.assert_allclose(drawn["actual"], growth["2000Q1":"2018Q4"])
+    assert figure._suptitle.get_text().startswith("Nowcasts 1 month before")
+    with pytest.raises(SpecificationError, match="months_left=5"):
+        past.plot(5)
     assert list(table.index) == [2, 1, 0]
     assert table["rmse"].is_monotonic_decreasing
     assert table.loc[0, "ratio"] < 0.5 and table.loc[0, "pvalue"] < 0.001
