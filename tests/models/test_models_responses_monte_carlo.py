@@ -9,6 +9,10 @@ pytestmark = pytest.mark.slow
 PENALTY = {"threshold": 0.005, "smooth transition": 0.01}
 """About what cross-validation chooses."""
 
+BETTER = {"threshold": (0.75, 0.9), "smooth transition": (0.98, 0.45)}
+"""Largest error relative to the VAR's, and least share of samples whose test shows it: a network
+gains a third in the one process and 5% in the other, where 200 periods decide less."""
+
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_bands_hold_the_true_responses(process):
@@ -21,7 +25,7 @@ def test_bands_hold_the_true_responses(process):
     assert (np.abs(found["error"]) < 0.25 * found["width"]).all()
     first = found.xs(1, level="h")
     assert (np.abs(first["VAR's error"]) > 1.5 * first["width"] / 2).all()
-    assert gain < 0.95 and wins > 0.8
+    assert gain < BETTER[process][0] and wins >= BETTER[process][1]
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -32,7 +36,7 @@ def test_networks_on_windows_find_the_responses(model, process):
     assert found["covered"].mean() > 0.7
     first = found.xs(1, level="h")
     assert (np.abs(first["error"]) < 0.35 * np.abs(first["VAR's error"])).all()
-    assert gain < 0.95 and wins > 0.6
+    assert gain < BETTER[process][0] and wins >= BETTER[process][1] - 0.25
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -40,4 +44,4 @@ def test_the_penalty_that_is_chosen_does_as_well(process):
     found, gain, wins = simulated(process, 10)
     print(process, found.round(3), gain, wins, sep="\n")
     assert found["covered"].mean() > 0.75
-    assert gain < 0.95 and wins > 0.7
+    assert gain < BETTER[process][0] and wins >= BETTER[process][1] - 0.25
