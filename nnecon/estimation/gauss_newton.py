@@ -52,8 +52,10 @@ class GaussNewton:
             self.factor = cho_factor(matrix, lower=True)
             return
         self.inverse = 1.0 / diagonal[p:]
-        self.scaled = jacobian[:, p:] * self.inverse
-        kernel = self.scaled @ jacobian[:, p:].T
+        self.root = np.sqrt(self.inverse)
+        self.scaled = jacobian[:, p:] * self.root
+        # a matrix times its own transpose takes half the operations
+        kernel = self.scaled @ self.scaled.T
         kernel[np.arange(n), np.arange(n)] += 1.0
         self.factor = cho_factor(kernel, lower=True)
         free = jacobian[:, :p]
@@ -66,7 +68,8 @@ class GaussNewton:
             return cho_solve(self.factor, right)
         p = self.n_free
         free, rest = self.jacobian[:, :p], right[p:]
-        entering = self.scaled @ rest
+        root = self.root if right.ndim == 1 else self.root[:, None]
+        entering = self.scaled @ (root * rest)
         solved = cho_solve(self.factor, entering)
         shared = solved
         step = np.zeros((0, *right.shape[1:]))

@@ -19,8 +19,10 @@ from importlib import metadata
 from pathlib import Path
 
 import bench_adam
+import bench_backtest
 import bench_cold_start
 import bench_path
+import bench_recurrent
 import bench_scaling
 import bench_single_fit
 from measure import Requirement, show
@@ -87,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=LEAST_REPEATS)
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="page to write to")
-    names = ["path", "single_fit", "adam", "scaling", "cold_start"]
+    names = ["path", "single_fit", "adam", "scaling", "cold_start", "recurrent", "backtest"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     arguments = parser.parse_args()
     page, repeats = arguments.markdown, arguments.repeats
@@ -101,6 +103,8 @@ def main() -> None:
         "adam": lambda: bench_adam.measure(repeats),
         "scaling": lambda: bench_scaling.measure(repeats, figure=file),
         "cold_start": lambda: bench_cold_start.measure(max(repeats, 7)),
+        "recurrent": lambda: bench_recurrent.requirements(max(repeats, 20)),
+        "backtest": bench_backtest.measure,
     }
     found: list[Requirement] = []
     for name in arguments.only:

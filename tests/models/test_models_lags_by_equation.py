@@ -154,7 +154,6 @@ def test_a_backtest_equals_a_loop_and_keeps_the_lags_between_choices():
         ({"linear_lags": 2}, "needs a criterion"),
         ({"strategy": "direct", "horizon": 2}, "recursive"),
         ({"linear_part": False}, "a linear part"),
-        ({"loss": "quantile"}, "loss='gaussian'"),
         ({"lags_by_equation": {"growth": (1, 1)}}, "no lags for 'infl'"),
         ({"lags_by_equation": "bic"}, "give True, or pairs"),
         (

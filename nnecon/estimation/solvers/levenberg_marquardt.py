@@ -17,6 +17,7 @@ acceleration, which keeps them within the region where the model is nearly linea
 Sethna, 2012).
 """
 
+from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ from nnecon.estimation.kernels import (
 )
 from nnecon.estimation.local_model import Rows, local_model
 from nnecon.estimation.problem import Chain, Objective, Options, Trace
-from nnecon.estimation.solvers.product_step import Step, product_step
+from nnecon.estimation.solvers.product_step import REMEMBERED, Step, product_step
 from nnecon.nets.one_layer import OneLayer
 
 MEMORY = 0.5
@@ -188,6 +189,8 @@ class _Windows(_Problem):
         single = self.inputs.astype(np.float32)
         self.single = Rows(self.kernels, single, count)
         self.model = self.single if rough else self.exact
+        # directions and products with the Hessian, for the preconditioner of the next step
+        self.products: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=REMEMBERED)
 
     @property
     def several(self) -> bool:

@@ -14,6 +14,9 @@ import numpy as np
 
 from nnecon.estimation.gauss_newton import GaussNewton
 
+REMEMBERED = 20
+"""Products with the Hessian that the next step's preconditioner knows."""
+
 PRODUCTS = 40
 """Products with the Hessian at most a step."""
 
@@ -82,22 +85,59 @@ def _conjugate(
         flat = e.jacobian.T @ (e.jacobian @ vector)
         return flat + bent + problem.ridge * vector
 
+    known = _Secants.of(problem.products, damped)
     delta, image = np.zeros_like(gradient), np.zeros_like(gradient)
     residual = -gradient
-    solved = matrix.solve(residual)
+    solved = known.solve(matrix, residual)
     direction, size = solved, float(residual @ solved)
     enough = size * min(FORCING, e.relative**0.5) ** 2
     for _ in range(PRODUCTS):
         bent = product(direction)
+        problem.products.append((direction, bent))
         curvature = float(direction @ bent + damped @ direction**2)
         if not curvature > 1e-10 * float(direction @ direction):
             return None
         length = size / curvature
         delta, image = delta + length * direction, image + length * bent
         residual = residual - length * (bent + damped * direction)
-        solved = matrix.solve(residual)
+        solved = known.solve(matrix, residual)
         before, size = size, float(residual @ solved)
         if size <= enough:
             break
         direction = solved + size / before * direction
     return delta, -float(gradient @ delta + 0.5 * (delta @ image))
+
+
+class _Secants(NamedTuple):
+    """Directions (m, k), the damped Hessian's products with them (m, k), and their curvatures (m,).
+
+    They improve the preconditioner as in limited-memory quasi-Newton methods (Morales and Nocedal,
+    2000): what the Gauss-Newton matrix leaves out is known along the directions of the steps
+    before, which differ little.
+    """
+
+    directions: np.ndarray
+    images: np.ndarray
+    curvature: np.ndarray
+
+    @classmethod
+    def of(cls, products: Any, damped: np.ndarray) -> "_Secants":
+        """From directions and products with the undamped Hessian, those of positive curvature."""
+        directions = np.array([one for one, _ in products]).reshape(-1, len(damped))
+        images = np.array([bent for _, bent in products]).reshape(-1, len(damped))
+        images = images + damped * directions
+        curvature = np.einsum("ij,ij->i", directions, images)
+        safe = curvature > 1e-8 * np.einsum("ij,ij->i", directions, directions)
+        return cls(directions[safe], images[safe], curvature[safe])
+
+    def solve(self, matrix: GaussNewton, right: np.ndarray) -> np.ndarray:
+        """The preconditioned vector, by the two loops of L-BFGS."""
+        shares = np.zeros(len(self.curvature))
+        for at in reversed(range(len(shares))):
+            shares[at] = self.directions[at] @ right / self.curvature[at]
+            right = right - shares[at] * self.images[at]
+        found = matrix.solve(right)
+        for at, share in enumerate(shares):
+            back = self.images[at] @ found / self.curvature[at]
+            found = found + (share - back) * self.directions[at]
+        return found
