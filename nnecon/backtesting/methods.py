@@ -14,6 +14,8 @@ import pandas as pd
 from nnecon.baselines.face import Baseline
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.exceptions import DataError, ForecastError, SpecificationError
+from nnecon.inference.accuracy.measures import CRPS_LEVELS
+from nnecon.results.quantile_forecast import QuantileForecast
 
 LIMITS = (("obs_ci_lower", "obs_ci_upper"), ("mean_ci_lower", "mean_ci_upper"))
 """Columns of ``summary_frame`` with the limits of an interval, in the order of preference."""
@@ -21,11 +23,16 @@ LIMITS = (("obs_ci_lower", "obs_ci_upper"), ("mean_ci_lower", "mean_ci_upper"))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
-    """Forecasts and limits, each of shape (steps, targets); limits may be missing."""
+    """Forecasts and limits, each of shape (steps, targets); limits may be missing.
+
+    ``quantiles`` (steps, targets, 100) of models that give a distribution, at
+    :data:`nnecon.inference.accuracy.measures.CRPS_LEVELS`.
+    """
 
     mean: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    quantiles: np.ndarray | None = None
 
     @classmethod
     def alone(cls, mean: np.ndarray) -> "Forecasts":
@@ -240,7 +247,8 @@ class ModelMethod(Method):
             found, _ = self._table(_middle(outlook), frame, steps)
         limits = _limits(outlook.summary_frame(alpha=alpha), self.targets)
         lower, upper = (limit[short:] for limit in limits)
-        return Forecasts(found[short:], lower, upper)
+        spread = _distribution(outlook, self.targets)
+        return Forecasts(found[short:], lower, upper, None if spread is None else spread[short:])
 
     def _next_row(
         self, fitted: Any, frame: pd.DataFrame, steps: int, alpha: float | None
@@ -317,6 +325,18 @@ class ObjectMethod(Method):
         outlook = fitted.get_forecast(steps + short)
         lower, upper = _limits(outlook.summary_frame(alpha=alpha), self.targets)
         return Forecasts(found[short:], lower[short:], upper[short:])
+
+
+def _distribution(outlook: Any, targets: tuple[str, ...]) -> np.ndarray | None:
+    """Quantiles (h, targets, 100) of simulated futures or of quantile forecasts, if there are."""
+    own = getattr(outlook, "targets", targets)
+    where = [list(own).index(name) for name in targets]
+    if isinstance(outlook, QuantileForecast):
+        return outlook.at(CRPS_LEVELS)[:, where]
+    paths = getattr(outlook, "paths", None)
+    if paths is None:
+        return None
+    return np.moveaxis(np.quantile(paths[:, :, where], CRPS_LEVELS, axis=0), 0, 2)
 
 
 def _middle(outlook: Any) -> Any:

@@ -19,6 +19,7 @@ from nnecon.data.frames import as_frame
 from nnecon.data.time_axis import TimeAxis, label_text
 from nnecon.estimation.execution import Execution, Monitor
 from nnecon.exceptions import ForecastError, NneconError, NneconWarning, SpecificationError
+from nnecon.inference.accuracy.measures import crps_interval, crps_quantiles
 from nnecon.results.backtest import Backtest
 from nnecon.results.outlook import check_level, check_steps
 from nnecon.results.progress import progress_bar
@@ -38,6 +39,8 @@ class OriginForecast:
         What the data chose.
     notes : str
         Warnings, one a line.
+    quantiles : ndarray of shape (horizon, targets, 100)
+        The forecast distribution; of length zero where the model gives none.
     """
 
     mean: np.ndarray
@@ -45,6 +48,7 @@ class OriginForecast:
     upper: np.ndarray
     choice: str
     notes: str
+    quantiles: np.ndarray
 
 
 def backtest(
@@ -177,7 +181,7 @@ def backtest(
     outcomes = pd.concat([method.outcomes(frame) for method in methods], axis=1)
     outcomes = outcomes.loc[:, ~outcomes.columns.duplicated()]
     return Backtest(
-        _long(records, rows, outcomes, axis),
+        _long(records, rows, outcomes, axis, float(alpha)),
         _choices(records, rows, frame.index),
         outcomes,
         step=int(step),
@@ -221,8 +225,10 @@ class AtOrigins:
                     found = self._forecasts(method, fitted, frame, origin, future)
                     choice = method.choice(fitted)
             notes = dict.fromkeys(" ".join(str(one.message).split()) for one in caught)
+            spread = np.zeros(0) if found.quantiles is None else found.quantiles
+            told = "\n".join(notes)
             records.append(
-                OriginForecast(found.mean, found.lower, found.upper, choice, "\n".join(notes))
+                OriginForecast(found.mean, found.lower, found.upper, choice, told, spread)
             )
             monitor.advance(1)
         return records
@@ -251,8 +257,14 @@ class AtOrigins:
             )
         # beyond the data there are no known regressors, and no outcomes either
         rest = ((0, self.horizon - steps), (0, 0))
-        parts = (found.mean, found.lower, found.upper)
-        return Forecasts(*(np.pad(part, rest, constant_values=np.nan) for part in parts))
+        mean, lower, upper = (
+            np.pad(part, rest, constant_values=np.nan)
+            for part in (found.mean, found.lower, found.upper)
+        )
+        spread = found.quantiles
+        if spread is not None:
+            spread = np.pad(spread, (*rest, (0, 0)), constant_values=np.nan)
+        return Forecasts(mean, lower, upper, spread)
 
 
 @contextmanager
@@ -325,6 +337,7 @@ def _long(
     rows: list[int],
     outcomes: pd.DataFrame,
     axis: TimeAxis,
+    alpha: float,
 ) -> pd.DataFrame:
     """One row a model, cutoff, horizon and variable."""
     last = len(outcomes) - 1
@@ -350,10 +363,20 @@ def _long(
                     "lower": np.stack([record.lower for record in found]).ravel(),
                     "upper": np.stack([record.upper for record in found]).ravel(),
                     "actual": actual.ravel(),
+                    "crps": _crps(found, actual, alpha).ravel(),
                 }
             )
         )
     return pd.concat(pieces, ignore_index=True)
+
+
+def _crps(found: list[OriginForecast], actual: np.ndarray, alpha: float) -> np.ndarray:
+    """Scores of forecast distributions, normal ones where the model gives none, as ``actual``."""
+    if all(record.quantiles.size for record in found):
+        return crps_quantiles(actual, np.stack([record.quantiles for record in found]))
+    mean = np.stack([record.mean for record in found])
+    width = np.stack([record.upper - record.lower for record in found])
+    return crps_interval(actual, mean, width, alpha)
 
 
 def _choices(

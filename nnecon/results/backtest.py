@@ -25,7 +25,8 @@ class Backtest(BacktestNumbers):
     forecasts : DataFrame
         One row a forecast: ``cutoff`` (last period known), ``date`` (period forecast), ``horizon``,
         ``variable``, ``model``, ``forecast``, ``lower``, ``upper`` (interval with level
-        ``1 - alpha``) and ``actual``, which is missing beyond the data.
+        ``1 - alpha``), ``actual``, which is missing beyond the data, and ``crps``, the score of
+        the forecast distribution (of a normal one where the model gives an interval alone).
     choices : DataFrame
         What the data chose at each cutoff (penalty, lags), one column a model that chooses.
     data : DataFrame

@@ -1,7 +1,6 @@
 """Direct forecasts: an equation for each horizon, which nothing is iterated through."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,13 +10,11 @@ import pandas as pd
 from nnecon.data.series import Series
 from nnecon.data.storage import pack_frame
 from nnecon.data.windows import standard_rows
-from nnecon.estimation.kernels import fitted
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.parameter_draws import draw_values
-from nnecon.inference.simulation import draw_shocks
 from nnecon.report import tables
 from nnecon.results.archive import under_prefix, write_archive
 from nnecon.results.block_errors import BLOCKS, direct_errors
+from nnecon.results.direct_reach import reach_of
 from nnecon.results.fan import fan_chart
 from nnecon.results.forecast_archive import equations_state
 from nnecon.results.forecast_outlooks import INTERVALS
@@ -25,20 +22,7 @@ from nnecon.results.forecasting import FORMATS, ForecasterResults
 from nnecon.results.future import Future, direct_future, row_ahead
 from nnecon.results.new_data import NewData
 from nnecon.results.outlook import Forecast, check_steps
-from nnecon.results.simulator import PARAMETER_DRAWS, PATHS, SHOCKS, estimated
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reach:
-    """The forecast of one horizon: mean, standard error and degrees of freedom, each (m,).
-
-    ``variances`` by source, each (m,); ``paths`` (r, m) outcomes with all uncertainty.
-    """
-
-    mean: np.ndarray
-    variances: Mapping[str, np.ndarray]
-    df: float
-    paths: np.ndarray
+from nnecon.results.simulator import PATHS, SHOCKS
 
 
 class DirectResults(NewData):
@@ -200,7 +184,8 @@ class DirectResults(NewData):
             return self._conformal(future, steps, check_steps(blocks, "blocks"))
         count = check_steps(repetitions, "repetitions")
         found = [
-            self._reach(future, step, shocks, parameters, count, random) for step in range(steps)
+            reach_of(part, self._row(future, step), shocks, parameters, count, random)
+            for step, part in enumerate(self._used(future, steps))
         ]
         linear = all(part.is_linear and not part.student for part in self._used(future, steps))
         variances = {
@@ -234,53 +219,6 @@ class DirectResults(NewData):
     def _mean(self, future: Future, step: int) -> np.ndarray:
         part, row = self.parts[future.late + step], self._row(future, step)
         return np.array([part._values(one, row[None])[0] for one in part.equations])
-
-    def _reach(
-        self,
-        future: Future,
-        step: int,
-        shocks: str,
-        parameters: bool,
-        count: int,
-        rng: np.random.Generator,
-    ) -> Reach:
-        """Mean and uncertainty of one horizon."""
-        part, row = self.parts[future.late + step], self._row(future, step)
-        mean, lead = self._mean(future, step), part.model.lead
-        scale = np.array([one.scaling.target_scale for one in part.equations])
-        own = np.diag(part._covariance)
-        errors = part._shocks - part._shocks.mean(axis=0)
-        none = np.zeros(len(mean))
-        spread = starts = none
-        paths = mean + draw_shocks(shocks, part._covariance, errors, count, 1, rng)[:, 0]
-        n, p = part.nobs, part.model.layout.n_linear
-        if parameters and part.is_linear and not part.student:
-            spread = own * _leverage(part.equations[0].objective.inputs[:, :p], row[:p])
-            paths = paths + np.sqrt(spread) * rng.standard_normal((count, len(mean)))
-        elif parameters:
-            equations = [
-                estimated(one, errors[:, at] / size)
-                for at, (one, size) in enumerate(zip(part.equations, scale, strict=True))
-            ]
-            moved = scale * draw_values(equations, row, PARAMETER_DRAWS, lead + 1, rng)
-            moved -= moved.mean(axis=0)
-            apart = self._apart(part, row)
-            spread, starts = moved.var(axis=0), (apart**2).mean(axis=0)
-            paths = paths + moved[rng.integers(len(moved), size=count)]
-            signs = rng.choice([-1.0, 1.0], size=(count, 1))
-            paths = paths + signs * apart[rng.integers(len(apart), size=count)]
-        variances = {"shocks": own, "parameters": spread, "starts": starts}
-        return Reach(mean, variances, float(n - p), paths)
-
-    def _apart(self, part: ForecasterResults, row: np.ndarray) -> np.ndarray:
-        """Deviations (d, m) of each start's value, as large as those of a mean of starts."""
-        most = max(len(one.solutions) for one in part.equations)
-        columns = []
-        for one in part.equations:
-            values = np.array([fitted(one.network, draw, row[None])[0] for draw in one.params])
-            values = np.resize(values, most) if len(values) == 1 else values
-            columns.append(one.scaling.target_scale * (values - values.mean()))
-        return np.column_stack(columns) / np.sqrt(max(most - 1.0, 1.0))
 
     def _conformal(self, future: Future, steps: int, blocks: int) -> Forecast:
         """Errors of blocks left out around the forecasts, from the same origins at all horizons."""
@@ -406,9 +344,3 @@ class DirectResults(NewData):
 
     def _repr_html_(self) -> str:
         return self.summary().as_html()
-
-
-def _leverage(rows: np.ndarray, row: np.ndarray) -> float:
-    """``x'(X'X)^{-1}x``: the squared length of the shortest weights that make ``x`` of the rows."""
-    weights = np.linalg.lstsq(rows.T, row, rcond=None)[0]
-    return float(weights @ weights)

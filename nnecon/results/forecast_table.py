@@ -74,6 +74,7 @@ class ForecastTable:
                 upper=rows["upper"].to_numpy(),
                 scale=scale,
                 alpha=self.alpha,
+                crps=rows["crps"].to_numpy() if "crps" in rows else None,
             )
             for model, rows in found.items()
         }

@@ -51,7 +51,7 @@ class QuantileForecast:
         """The same: what charts draw as the forecast and backtests score as such."""
         return self.median
 
-    def at(self, levels: Sequence[float]) -> np.ndarray:
+    def at(self, levels: Sequence[float] | np.ndarray) -> np.ndarray:
         """Quantiles at any levels, shape (h, m, number of levels).
 
         Between the levels of the model they are interpolated, on the scale of normal quantiles.

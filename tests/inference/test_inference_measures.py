@@ -5,9 +5,11 @@ import pytest
 from scipy import integrate, stats
 
 from nnecon.inference.accuracy.measures import (
+    CRPS_LEVELS,
     Scored,
     accuracy,
     crps_normal,
+    crps_quantiles,
     losses,
     mean_changes,
     quantile_loss,
@@ -51,6 +53,19 @@ def test_crps_is_the_integral_of_squared_differences():
         above = integrate.quad(lambda x: (1 - gap(x)) ** 2, y, 40)[0]
         found = crps_normal(np.array([y]), np.array([mu]), np.array([sigma]))[0]
         assert found == pytest.approx(below + above, rel=1e-7)
+
+
+def test_crps_of_quantiles_is_that_of_their_distribution():
+    actual = np.array([-2.0, 0.3, 1.0, 4.0])
+    normal = 1.0 + 2.0 * stats.norm.ppf(CRPS_LEVELS)
+    expected = crps_normal(actual, np.full(4, 1.0), np.full(4, 2.0))
+    np.testing.assert_allclose(crps_quantiles(actual, normal[None]), expected, rtol=3e-3)
+    # of draws it is E|X - y| - E|X - X'| / 2
+    draws = np.random.default_rng(0).gamma(2.0, size=2000)
+    table = np.quantile(draws, CRPS_LEVELS)
+    apart = np.abs(draws[:, None] - draws).mean() / 2.0
+    expected = np.abs(draws - actual[:, None]).mean(axis=1) - apart
+    np.testing.assert_allclose(crps_quantiles(actual, table[None]), expected, rtol=1e-2)
 
 
 def test_crps_takes_the_width_of_the_interval(scored):

@@ -16,6 +16,7 @@ from nnecon.estimation.quantile_regression import (
     smoothed_check,
 )
 from nnecon.exceptions import ForecastError, SpecificationError
+from nnecon.inference.accuracy.measures import CRPS_LEVELS, crps_normal
 from nnecon.inference.quantile_paths import rearranged, scores_of, values_of
 from nnecon.nets import Dense
 from nnecon.results.future import future_of, ordinals_from
@@ -292,6 +293,13 @@ def test_backtests_take_intervals_from_the_quantiles(linear, tmp_path):
     expected = expected + check_loss(np.array([row["actual"] - row["upper"]]), 0.95)
     losses = found.losses("infl", 1, "quantile_score")
     assert losses.iloc[0, 0] == pytest.approx(expected[0])
+    # the score is that of the quantiles, and of draws where futures are simulated
+    own = alone.get_forecast(2).at(CRPS_LEVELS)[0, 0]
+    crps = 2.0 * np.mean(
+        [check_loss(first["actual"] - q, u) for q, u in zip(own, CRPS_LEVELS, strict=True)]
+    )
+    assert first["crps"] == pytest.approx(crps)
+    assert found.losses("infl", 1, "crps").iloc[0, 0] == pytest.approx(crps)
     alone.save(tmp_path / "fit.zip")
     again = ne.load(tmp_path / "fit.zip")
     np.testing.assert_array_equal(again.get_forecast(3).quantiles, alone.get_forecast(3).quantiles)
@@ -316,6 +324,27 @@ def test_what_makes_no_sense_is_refused(linear):
         linear.model.fit(alpha={"infl": [1.0, 2.0], "growth": 1.0})
     with pytest.raises(SpecificationError, match="several horizons"):
         linear.at(1)
+
+
+def test_backtests_score_simulated_futures(tmp_path):
+    """Draws where there are some, and the normal distribution of a VAR."""
+    model = ne.NeuralAR.from_formula("infl ~ unemp", MACRO, linear_lags=1, hidden=(2,))
+    given = {"network": (model, {"alpha": 0.005, "n_starts": 1}), "ar": ne.baselines.ar(1)}
+    found = ne.backtest(given, MACRO, targets=["infl"], initial=201, horizon=2, progress=False)
+    table = found.forecasts[found.forecasts["horizon"] == 2]
+    table = table.drop_duplicates("model").set_index("model")
+    paths = model.on(MACRO.iloc[:201]).fit(alpha=0.005, n_starts=1).get_forecast(2).paths[:, 1, 0]
+    y = table.loc["network", "actual"]
+    expected = np.abs(paths - y).mean() - np.abs(paths[:, None] - paths).mean() / 2.0
+    assert table.loc["network", "crps"] == pytest.approx(expected, rel=0.02)
+    sd = (table.loc["ar", "upper"] - table.loc["ar", "lower"]) / (2.0 * stats.norm.ppf(0.95))
+    normal = crps_normal(np.array([y]), np.array([table.loc["ar", "forecast"]]), np.array([sd]))
+    assert table.loc["ar", "crps"] == pytest.approx(normal[0])
+    losses = found.losses("infl", 2, "crps").iloc[0]
+    assert losses.to_dict() == table["crps"].to_dict()
+    found.save(tmp_path / "backtest.zip")
+    again = ne.load(tmp_path / "backtest.zip")
+    pd.testing.assert_frame_equal(again.accuracy(), found.accuracy())
 
 
 @pytest.mark.parametrize("family", ["lstm", "attention", "conv"])

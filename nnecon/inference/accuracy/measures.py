@@ -8,8 +8,9 @@ interval from l to u with level :math:`1 - \alpha`:
 ``mae``             :math:`|y - f|`
 ``mase``            :math:`|y - f|` over the mean absolute change in the sample known then
 ``smape``           :math:`200 |y - f| / (|y| + |f|)`, percent
-``crps``            continuous ranked probability score of the normal distribution with mean f
-                    whose interval is as wide as u - l
+``crps``            continuous ranked probability score of the forecast distribution where the model
+                    gives one (simulated futures, quantiles), else of the normal distribution with
+                    mean f whose interval is as wide as u - l
 ``quantile_score``  quantile loss of l and u, summed: :math:`\alpha / 2` times the interval score
 ==================  ===========================================================================
 
@@ -37,6 +38,8 @@ class Scored:
         Mean absolute change of the series in the sample of each forecast.
     alpha : float
         One less the level of the intervals.
+    crps : ndarray, optional
+        Scores of forecast distributions; NaN where a model gives none.
     """
 
     actual: np.ndarray
@@ -45,6 +48,7 @@ class Scored:
     upper: np.ndarray
     scale: np.ndarray
     alpha: float
+    crps: np.ndarray | None = None
 
     @property
     def error(self) -> np.ndarray:
@@ -71,8 +75,12 @@ def losses(scored: Scored, measure: str) -> np.ndarray:
         size = np.abs(scored.actual) + np.abs(scored.forecast)
         return 200.0 * np.divide(error, size, out=np.zeros_like(error), where=size > 0)
     if measure == "crps":
-        width = 2.0 * stats.norm.ppf(1.0 - scored.alpha / 2.0)
-        return crps_normal(scored.actual, scored.forecast, (scored.upper - scored.lower) / width)
+        normal = crps_interval(
+            scored.actual, scored.forecast, scored.upper - scored.lower, scored.alpha
+        )
+        return (
+            normal if scored.crps is None else np.where(np.isnan(scored.crps), normal, scored.crps)
+        )
     low, high = scored.alpha / 2.0, 1.0 - scored.alpha / 2.0
     return quantile_loss(scored.actual, scored.lower, low) + quantile_loss(
         scored.actual, scored.upper, high
@@ -113,7 +121,44 @@ def crps_normal(actual: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndar
     return np.where(np.isnan(sd), np.nan, np.where(sd > 0, score, np.abs(actual - mean)))
 
 
-def quantile_loss(actual: np.ndarray, quantile: np.ndarray, level: float) -> np.ndarray:
+def crps_interval(
+    actual: np.ndarray, forecast: np.ndarray, width: np.ndarray, alpha: float
+) -> np.ndarray:
+    """The same of normal distributions whose intervals with level ``1 - alpha`` are so wide."""
+    return crps_normal(actual, forecast, width / (2.0 * stats.norm.ppf(1.0 - alpha / 2.0)))
+
+
+CRPS_LEVELS = (np.arange(100) + 0.5) / 100.0
+"""Levels of the quantiles from which a distribution is scored."""
+
+
+def crps_quantiles(actual: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    r"""Continuous ranked probability score of distributions given by their quantiles.
+
+    .. math:: 2 \int_0^1 \rho_\tau(y - q_\tau)\, d\tau
+
+    with the quantile loss :math:`\rho` (Laio and Tamea, 2007), by the midpoint rule.
+
+    Parameters
+    ----------
+    actual : ndarray of shape (...)
+        Outcomes.
+    quantiles : ndarray of shape (..., 100)
+        Quantiles at :data:`CRPS_LEVELS`.
+
+    Examples
+    --------
+    >>> normal = stats.norm.ppf(CRPS_LEVELS)
+    >>> crps_quantiles(np.zeros(1), normal[None]).round(3).tolist()
+    [0.233]
+    """
+    losses = quantile_loss(actual[..., None], quantiles, CRPS_LEVELS)
+    return 2.0 * losses.mean(axis=-1)
+
+
+def quantile_loss(
+    actual: np.ndarray, quantile: np.ndarray, level: float | np.ndarray
+) -> np.ndarray:
     """Loss of a quantile forecast (Koenker and Bassett, 1978).
 
     Examples
