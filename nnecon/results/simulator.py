@@ -1,7 +1,7 @@
 """A fitted system put together for simulation, and forecasts made from simulated paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -199,8 +199,8 @@ class Simulator:
         """Mean response over histories, and the ends of its band over draws of the parameters.
 
         The response is debiased by one step (:func:`nnecon.inference.parameter_draws.debiased`).
-        Bands are percentiles of the draws around it, of parameters and of what the shock goes along
-        with.
+        Bands are percentiles of the draws around it: of parameters, of what the shock goes along
+        with, and of the mean over starts.
 
         Parameters
         ----------
@@ -237,11 +237,43 @@ class Simulator:
                 for draw in zip(draws.linear, draws.moves, impacts, strict=True)
             ]
         )
+        apart = self._responses_apart(given, impulse, size)
+        if len(apart) > 1:
+            signs = rng.choice([-1.0, 1.0], size=(BANDS, 1, 1)) / np.sqrt(len(apart) - 1.0)
+            found += signs * apart[rng.integers(len(apart), size=BANDS)]
         found += mean - found.mean(axis=0)
         ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
         # of c draws, the quantiles between which another one lies with the probability asked for
         low, high = np.quantile(found, ends, axis=0, method="weibull")
         return mean, low, high
+
+    def _responses_apart(
+        self, given: tuple[System, Scenario, np.ndarray], impulse: int, size: float
+    ) -> np.ndarray:
+        """Deviations of the response of each start's networks, shape (d, h, m)."""
+        system, periods, shocks = given
+        count = system.networks.shape[1] if len(system.live) else 1
+        if count == 1:
+            return np.zeros((1, 1, 1))
+        places, p = [one.scaling.linear for one in self.equations], system.layout.n_linear
+        found = []
+        for draw in range(count):
+            # a start's networks in the place of all keep compiled functions as they are
+            alone = [
+                replace(one, params=np.repeat(one.params[draw : draw + 1], count, axis=0))
+                if one.live
+                else one
+                for one in self._estimated()
+            ]
+            networks = np.repeat(system.networks[:, draw : draw + 1], count, axis=1)
+            own = debiased(alone, places, p)
+            found.append(
+                mean_response(
+                    replace(system, networks=networks), periods, shocks, impulse, size,
+                    own.linear[0], own.moves[0],
+                )
+            )  # fmt: skip
+        return np.stack(found) - np.mean(found, axis=0)
 
     def _estimated(self) -> list[Estimated]:
         return [
