@@ -32,14 +32,18 @@ NEWTON_STEPS = 12
 LARGE = 400
 """Parameters beyond which the Hessian is not worth its time, and L-BFGS goes on instead."""
 
-ROUGH, THOROUGH = 150, 2000
+ROUGH, THOROUGH = 150, 1500
 """L-BFGS iterations along a path, and for what is reported."""
 
 FOLLOWED = 2
 """Starts that are followed along the path."""
 
-POLISHED_STARTS = 3
-"""Starts that are solved until their derivatives are zero."""
+THOROUGH_STARTS = 3
+"""Starts that L-BFGS is let run for; the best of them is polished by Newton's method."""
+
+REGULAR = 0.1
+"""Derivative beyond which a point lies where the likelihood is rough: the state multiplies small
+changes, no search arrives, and Newton's method is of no use."""
 
 LEAST = 1e-2
 """Smallest penalty of a grid that is chosen, as a share of the largest."""
@@ -122,7 +126,7 @@ class Search:
 
 
 def solve(
-    search: Search, start: np.ndarray, alpha: float, thorough: bool, monitor: Monitor | None = None
+    search: Search, start: np.ndarray, alpha: float, effort: str, monitor: Monitor | None = None
 ) -> Fit:
     """Minimise from one start.
 
@@ -133,8 +137,9 @@ def solve(
         Parameters; those that are not free are taken from ``search.base``.
     alpha : float
         Penalty.
-    thorough : bool
-        Whether to go on until the derivatives are zero.
+    effort : {"rough", "thorough", "polished", "newton"}
+        A few iterations of L-BFGS, as many as it wants, the same and Newton's method until the
+        derivatives are zero, or the latter alone.
     monitor : Monitor, optional
     """
     network = search.likelihood.network
@@ -154,16 +159,16 @@ def solve(
         return found, gradient
 
     point, iterations = whole[index], 0
-    if len(index):
-        most = THOROUGH if thorough else ROUGH
+    if len(index) and effort != "newton":
+        most = ROUGH if effort == "rough" else THOROUGH
         options = {"maxiter": most, "maxfun": 10**6, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-5}
-        if thorough:
+        if effort != "rough":
             options.update(ftol=1e-15, gtol=CERTIFIED / 10.0)
         found = minimize(value, point, jac=True, method="L-BFGS-B", options=options)
         point, iterations = found.x, int(found.nit)
-        if thorough and len(index) <= LARGE:
-            point, more = _newton(value, point)
-            iterations += more
+    if effort in ("polished", "newton") and 0 < len(index) <= LARGE:
+        point, more = _newton(value, point)
+        iterations += more
     final, gradient = value(point) if len(index) else (_silent(search, whole, index, given), [])
     whole[index] = point
     params = constrained(network, whole)
@@ -184,7 +189,7 @@ def _newton(value, point: np.ndarray) -> tuple[np.ndarray, int]:
     """Newton's method with the eigenvalues of the Hessian made positive, and step halving."""
     now, gradient = value(point)
     for step in range(NEWTON_STEPS):
-        if np.abs(gradient).max() < POLISHED or now >= WORSE:
+        if not POLISHED <= np.abs(gradient).max() <= REGULAR or now >= WORSE:
             return point, step
         hessian = _curvature(value, point)
         if not np.isfinite(hessian).all():
@@ -270,7 +275,7 @@ def live_penalty(
     for start in starts:
         alpha = 0.01
         for _ in range(6):
-            found = solve(search, start, alpha, False, monitor)
+            found = solve(search, start, alpha, "rough", monitor)
             size = 0.5 * float(search.likelihood.network.penalised @ found.params**2)
             ratio = (classical.loss - found.loss) / size if size > 1e-12 else 0.0
             if ratio <= alpha * 1.02:
@@ -326,7 +331,7 @@ def path(search: Search, starts: np.ndarray, alphas: np.ndarray, monitor: Monito
     classical = classical_fit(search, monitor)
     begin = [started(search, classical, start) for start in starts]
     middle = int(0.4 * (len(alphas) - 1))
-    first = [solve(search, start, alphas[middle], False, monitor) for start in begin]
+    first = [solve(search, start, alphas[middle], "rough", monitor) for start in begin]
     ranked = sorted(first, key=lambda fit: fit.objective)[:FOLLOWED]
     best: list[Fit] = [classical] * len(alphas)
     for fit in ranked:
@@ -334,7 +339,7 @@ def path(search: Search, starts: np.ndarray, alphas: np.ndarray, monitor: Monito
             now = fit
             for at in order:
                 if at != middle:
-                    now = solve(search, now.params, alphas[at], False, monitor)
+                    now = solve(search, now.params, alphas[at], "rough", monitor)
                 if now.objective < best[at].objective:
                     best[at] = now
     return Path(alphas, tuple(best), classical)
@@ -355,8 +360,10 @@ def classical_fit(search: Search, monitor: Monitor | None = None) -> Fit:
     ):
         params = np.array(plain.base)
         params[linear] = least_squares(search)
-        return solve(replace(plain, free=plain.free & ~linear, base=params), params, 0.0, True)
-    return solve(plain, plain.base, 0.0, True, monitor)
+        return solve(
+            replace(plain, free=plain.free & ~linear, base=params), params, 0.0, "polished"
+        )
+    return solve(plain, plain.base, 0.0, "polished", monitor)
 
 
 def least_squares(search: Search) -> np.ndarray:
@@ -389,24 +396,32 @@ def estimate(
 ) -> tuple[list[Fit], np.ndarray]:
     """Solutions at one penalty, the best first, and the objective that each start came to.
 
-    All starts are solved roughly, the best of them until the derivatives are zero. The classical
+    All starts are solved roughly, some of them thoroughly, and the best is polished. What lies
+    where the likelihood is rough comes behind all others, however good it looks. The classical
     model is a candidate where the whole neural part is free and penalised.
     """
     rough = execution.run(
-        _solve_all, [([start], search, alpha, False) for start in starts], record=Fit
+        _solve_all, [([start], search, alpha, "rough") for start in starts], record=Fit
     )
     first = [fits[0] for fits in rough]
-    order = np.argsort([fit.objective for fit in first], kind="stable")[:POLISHED_STARTS]
-    tasks = [([first[at].params], search, alpha, True) for at in order]
-    found = [fits[0] for fits in execution.run(_solve_all, tasks, record=Fit)]
+    order = np.argsort([fit.objective for fit in first], kind="stable")[:THOROUGH_STARTS]
+    tasks = [([first[at].params], search, alpha, "thorough") for at in order]
+    second = [fits[0] for fits in execution.run(_solve_all, tasks, record=Fit)]
+    ranked = sorted(range(len(second)), key=lambda at: _rank(second[at]))
+    best = [([second[ranked[0]].params], search, alpha, "newton")]
+    second[ranked[0]] = execution.run(_solve_all, best, record=Fit)[0][0]
     reached = np.array([fit.objective for fit in first])
-    reached[order] = [fit.objective for fit in found]
+    reached[order] = [fit.objective for fit in second]
     if alpha > 0 and search.free[search.likelihood.network.penalised > 0].all():
-        found.append(classical)
-    return sorted(found, key=lambda fit: fit.objective), reached
+        second.append(classical)
+    return sorted(second, key=_rank), reached
 
 
-def _solve_all(starts, search, alpha, thorough, monitor) -> list[Fit]:
-    found = [solve(search, start, alpha, thorough, monitor) for start in starts]
+def _rank(fit: Fit) -> tuple[bool, float]:
+    return not fit.certificate <= REGULAR, fit.objective
+
+
+def _solve_all(starts, search, alpha, effort, monitor) -> list[Fit]:
+    found = [solve(search, start, alpha, effort, monitor) for start in starts]
     monitor.advance(len(starts))
     return found

@@ -25,6 +25,7 @@ import bench_path
 import bench_recurrent
 import bench_scaling
 import bench_single_fit
+import bench_state_space
 from measure import Requirement, show
 
 FIGURE = Path("images/benchmark_scaling.png")
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=LEAST_REPEATS)
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="page to write to")
     names = ["path", "single_fit", "adam", "scaling", "cold_start", "recurrent", "backtest"]
+    names += ["state_space"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     arguments = parser.parse_args()
     page, repeats = arguments.markdown, arguments.repeats
@@ -105,6 +107,7 @@ def main() -> None:
         "cold_start": lambda: bench_cold_start.measure(max(repeats, 7)),
         "recurrent": lambda: bench_recurrent.requirements(max(repeats, 20)),
         "backtest": bench_backtest.measure,
+        "state_space": lambda: bench_state_space.measure(repeats),
     }
     found: list[Requirement] = []
     for name in arguments.only:
