@@ -42,7 +42,8 @@ def main(path: str, rule: str, refit: str) -> None:
         pair = losses["neural"].to_numpy(), losses["linear"].to_numpy()
         ratio = np.sqrt(pair[0].mean() / pair[1].mean())
         pvalue = ne.accuracy.diebold_mariano(*pair, 4).pvalue
-        print(f"{name:10s} {rule} n={len(losses)} {ratio:.3f} p={pvalue:.2f}", flush=True)
+        told = "the same forecasts" if pvalue is None else f"p={pvalue:.2f}"
+        print(f"{name:10s} {rule} n={len(losses)} {ratio:.3f} {told}", flush=True)
 
 
 if __name__ == "__main__":
