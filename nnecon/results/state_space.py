@@ -162,7 +162,8 @@ class RNNStateSpaceResults(StateSpaceResponses):
         Parameters
         ----------
         which : {"smoothed", "filtered", "predicted", "normalised", "contributions"}
-            Which states; the last two are comparable between starts.
+            Which states; the last two are comparable between starts. Contributions are drawn as
+            deviations from their means, since their level cannot be told from the intercept's.
         level : float
             Level of the bands.
         **options
@@ -177,6 +178,9 @@ class RNNStateSpaceResults(StateSpaceResponses):
         if which not in known:
             raise SpecificationError(f"which={which!r}: choose one of {[*known]}.")
         frame, band = getattr(self.states, which), None
+        if which == "contributions":
+            # their level cannot be told from the intercept's
+            frame = frame - frame.mean()
         if which in known[:3]:
             band = stats.norm.ppf(0.5 + level / 2.0) * self.states.se(which)
             # a diffuse start is no band
@@ -185,7 +189,7 @@ class RNNStateSpaceResults(StateSpaceResponses):
             band = band if (band > 1e-9).any(axis=None) else None
         words = {
             "normalised": "States, normalised (standard deviations of the series)",
-            "contributions": "What the states add to each series",
+            "contributions": "What the states add to each series (deviations from the mean)",
         }
         given = {"title": words.get(which, f"States, {which}"), "level": level}
         return plots.plot_states(frame, band, **{**given, **options})

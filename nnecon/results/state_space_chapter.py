@@ -38,7 +38,7 @@ def state_space_chapter(
     steady = results.stability
     stability = (
         f"Nearby paths come together by {-steady.exponent:.3f} log points a period (the largest "
-        f"Lyapunov exponent is {steady.exponent:.3f}); the spectral radius of the linearised "
+        f"Lyapunov exponent is −{-steady.exponent:.3f}); the spectral radius of the linearised "
         f"transition is {np.median(steady.radius):.3f} at the median and {steady.radius.max():.3f} "
         "at most."
         if steady.exponent < 0
@@ -68,7 +68,8 @@ def state_space_chapter(
             FigureBlock(
                 results.plot_states("contributions", **shown),
                 "state-space-states",
-                "What the states add to each series, given all data.",
+                "What the states add to each series, given all data, as deviations from its mean: "
+                "the level cannot be told from that of the intercept.",
                 narrow=results.plot_states("contributions", figsize=(PHONE, height), **shown),
             )
         )

@@ -51,3 +51,38 @@ def test_parameters_effects_and_intervals():
     # 40 draws: three standard errors of a share of .95 are .10
     assert (np.mean(effects, axis=0) > 0.85).all()
     assert 0.93 < inside / total < 0.97
+
+
+SAMPLES = 40
+
+
+def test_errors_of_parameters_forecasts_and_responses():
+    """95% intervals of parameters by all three covariances, forecasts to four steps, girf bands."""
+    kinds = ("oim", "opg", "robust")
+    covered = {kind: [] for kind in kinds}
+    ahead, bands = [], []
+    for seed in range(SAMPLES):
+        data = simulated(700, np.random.default_rng(100 + seed))
+        model = ne.RNNStateSpace(data.iloc[:600], k_states=1, linear_lags=1)
+        results = model.fit(alpha=1e-6, n_starts=4)
+        true = pd.Series(TRUE)
+        for kind in kinds:
+            interval = results.with_cov(kind).conf_int().loc[list(TRUE)]
+            covered[kind].append((interval["lower"] < true) & (true < interval["upper"]))
+        for more in (0, 40, 80):
+            grown = results.append(data.iloc[600 : 600 + more]) if more else results
+            made = grown.get_forecast(4, repetitions=400, rng=seed)
+            low, high = made.limits(0.05)
+            actual = data.loc[made.index, "y"].to_numpy()
+            ahead.append((actual > low[:, 0]) & (actual < high[:, 0]))
+        truth = model.results_at(true[model.param_names])
+        known = truth.girf("y", size=1.0, periods=3, level=None, rng=seed).mean[1:, 0]
+        found = results.girf("y", size=1.0, periods=3, level=0.9, rng=seed)
+        bands.append((found.lower[1:, 0] < known) & (known < found.upper[1:, 0]))
+    shares = pd.DataFrame({kind: np.mean(each, axis=0) for kind, each in covered.items()})
+    shares.index = list(TRUE)
+    print(shares, np.mean(ahead, axis=0), np.mean(bands, axis=0), sep="\n")
+    # parameters of a sample move together: the mean over seven has an error of about .03
+    assert ((shares.mean() > 0.86) & (shares.mean() < 0.99)).all()
+    assert 0.90 < np.mean(ahead) < 0.99
+    assert np.mean(bands) > 0.78

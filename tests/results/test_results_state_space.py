@@ -302,7 +302,11 @@ def test_summary_and_charts(network, ours):
     assert len(ours.plot_states().axes) == 1
     assert len(network.plot_diagnostics("growth").axes) == 4
     assert len(network.plot_forecast(4).axes) == 2
-    assert len(network.plot_states("contributions").axes) == 2
+    shown = network.plot_states("contributions").axes
+    assert len(shown) == 2
+    # the level is the intercept's
+    for axis in shown:
+        assert abs(axis.lines[0].get_ydata().mean()) < 1e-9
 
 
 def test_forecasts_of_networks_say_where_variance_comes_from(network):
