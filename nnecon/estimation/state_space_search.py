@@ -397,7 +397,7 @@ def estimate(
     """Solutions at one penalty, the best first, and the objective that each start came to.
 
     All starts are solved roughly, some of them thoroughly, and the best is polished. What lies
-    where the likelihood is rough comes behind all others, however good it looks. The classical
+    where the likelihood is rough comes behind other networks, however good it looks. The classical
     model is a candidate where the whole neural part is free and penalised.
     """
     rough = execution.run(
@@ -412,9 +412,10 @@ def estimate(
     second[ranked[0]] = execution.run(_solve_all, best, record=Fit)[0][0]
     reached = np.array([fit.objective for fit in first])
     reached[order] = [fit.objective for fit in second]
+    found = sorted(second, key=_rank)
     if alpha > 0 and search.free[search.likelihood.network.penalised > 0].all():
-        second.append(classical)
-    return sorted(second, key=_rank), reached
+        found.insert(int(found[0].objective <= classical.objective) * len(found), classical)
+    return found, reached
 
 
 def _rank(fit: Fit) -> tuple[bool, float]:

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 import nnecon as ne
+from nnecon.estimation import state_space_search
+from nnecon.estimation.execution import Execution
 from nnecon.estimation.innovations import Rows
 from nnecon.estimation.state_space_likelihood import Likelihood, constrained
+from nnecon.estimation.state_space_search import Fit, Search, estimate
 from nnecon.nets import StateSpaceNetwork
 
 
@@ -135,3 +138,27 @@ def test_kalman_likelihood_is_near_the_particle_filters():
         params[["sqrt.var.h1", "sqrt.var.h2"]] = noise
         results = model.results_at(params)
         assert abs(results.particle_llf(10_000) / results.llf - 1.0) < 0.01
+
+
+def test_rough_places_come_behind_other_networks(monkeypatch):
+    """A network that has not arrived comes behind one that has, and a VAR has to fit better."""
+    ends = {1.0: (2.0, 5.0), 2.0: (2.5, 1e-9)}
+
+    def solve(search, start, alpha, effort, monitor=None):
+        objective, certificate = ends[float(start[0])]
+        return Fit(start, objective, objective, certificate, 1)
+
+    monkeypatch.setattr(state_space_search, "solve", solve)
+    network = StateSpaceNetwork(1, 0, 1, 1)
+    zero = np.zeros(network.n_params)
+    search = Search(Likelihood(network, "innovations"), rows_of(m=1), np.ones(40), zero == 0, zero)
+    for starts, level, best in (
+        ((1.0, 2.0), 3.0, 2.5),  # the regular network, though the other's objective is lower
+        ((1.0,), 3.0, 2.0),  # a rough one rather than a VAR that fits worse
+        ((1.0, 2.0), 1.0, 1.0),  # the VAR where it is best
+    ):
+        classical = Fit(zero, level, level, 0.0, 0)
+        given = [np.full(network.n_params, each) for each in starts]
+        found, reached = estimate(search, given, 0.1, classical, Execution(threads=1))
+        assert found[0].objective == best
+        np.testing.assert_array_equal(reached, [ends[each][0] for each in starts])
