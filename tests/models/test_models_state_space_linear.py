@@ -8,10 +8,18 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 import nnecon as ne
 
 ORACLE = pd.read_csv(Path(__file__).with_name("arma_css.csv"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_blas_thread():
+    """BLAS threads wait for each other over statsmodels' small matrices."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 @pytest.fixture(scope="module")
