@@ -105,7 +105,7 @@ def main() -> None:
         "adam": lambda: bench_adam.measure(repeats),
         "scaling": lambda: bench_scaling.measure(repeats, figure=file),
         "cold_start": lambda: bench_cold_start.measure(max(repeats, 7)),
-        "recurrent": lambda: bench_recurrent.requirements(max(repeats, 20)),
+        "recurrent": lambda: bench_recurrent.requirements(max(repeats, 100)),
         "backtest": bench_backtest.measure,
         "state_space": lambda: bench_state_space.measure(repeats),
     }
