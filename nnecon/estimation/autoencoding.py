@@ -8,6 +8,10 @@ r"""Estimation of an autoencoder on a panel with missing values and weights.
 with :math:`w_{tj} = w_t` where :math:`x_{tj}` is known and zero where it is missing. At every point
 the output layer is the best one, a ridge regression of each series on the decoder's units, and the
 gradient by the other parameters is that at fixed output (envelope theorem). L-BFGS does the rest.
+
+A denoising autoencoder (Vincent et al., 2010) sees corrupted scores and is asked for the data as
+they are: the objective is then the mean over copies of the rows, each with scores of its own. Under
+tied weights the output is the regression on the scores, whatever the other parameters are.
 """
 
 from collections.abc import Callable
@@ -47,11 +51,26 @@ class PanelSample:
         Standardised data, zero where missing.
     weights : ndarray of shape (T, N)
         Weight of the row where the value is known, zero elsewhere; they sum to one.
+    corrupted : ndarray of shape (copies, T, q), optional
+        Scores that the encoder sees during estimation, where it is to remove noise.
     """
 
     scores: np.ndarray
     target: np.ndarray
     weights: np.ndarray
+    corrupted: np.ndarray | None = None
+
+    @property
+    def seen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores, target and weights of the objective, copies of the rows one below the other."""
+        if self.corrupted is None:
+            return self.scores, self.target, self.used_weights
+        copies = len(self.corrupted)
+        return (
+            self.corrupted.reshape(-1, self.scores.shape[1]),
+            np.tile(self.target, (copies, 1)),
+            np.tile(self.used_weights, (copies, 1)) / copies,
+        )
 
     @property
     def complete(self) -> bool:
@@ -95,12 +114,19 @@ def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
         found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
         return found[:, :, 0].T
 
+    def regressors_of(params, scores):
+        codes = encode(params, scores)
+        seen = features(params, codes)
+        if network.tied:
+            return seen, jnp.concatenate([jnp.ones_like(scores[:, :1]), scores], axis=1)
+        return seen, seen
+
     def output(params, scores, target, weights, alpha):
-        return solve(features(params, encode(params, scores)), target, weights, alpha)
+        return solve(regressors_of(params, scores)[1], target, weights, alpha)
 
     def value(params, scores, target, weights, alpha):
-        regressors = features(params, encode(params, scores))
-        coefficients = solve(*map(jax.lax.stop_gradient, (regressors, target, weights)), alpha)
+        regressors, solved_on = regressors_of(params, scores)
+        coefficients = solve(*map(jax.lax.stop_gradient, (solved_on, target, weights)), alpha)
         residual = target - regressors @ coefficients
         loss = 0.5 * jnp.sum(weights * residual**2)
         penalty = 0.5 * jnp.sum(ridge[:, None] * coefficients**2) / target.shape[1]
@@ -210,7 +236,7 @@ def solve_autoencoder(
 ) -> Solved:
     """Minimise the objective from one start by L-BFGS."""
     kernel = autoencoder_kernels(network).value_gradient
-    data = sample.scores, sample.target, sample.used_weights
+    data = sample.seen
 
     def value_and_gradient(params):
         monitor.check()
@@ -235,6 +261,6 @@ def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor
         total = sample.weights.sum(axis=0)
         mean = (sample.weights * sample.target).sum(axis=0) / total
         return float(0.5 * np.sum(sample.weights * (sample.target - mean) ** 2))
-    linear = replace(network, encoder=(), decoder=())
+    linear = replace(network, encoder=(), decoder=(), tied=False)
     start = np.eye(network.n_inputs, network.k_factors).ravel()
     return solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value

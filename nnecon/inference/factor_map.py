@@ -123,7 +123,7 @@ class NetworkMap:
         """Standardised fit of the sample by the first 1, ..., k factors.
 
         The decoder's units are kept, with the other factors at their means, and the output layer
-        is estimated again.
+        is estimated again. Under tied weights it is kept as well.
         """
         factors, target = self.factors(values), self.extraction.standardised(values)
         n, n_series = target.shape
@@ -132,6 +132,9 @@ class NetworkMap:
         for k in range(1, factors.shape[1] + 1):
             held = np.where(np.arange(factors.shape[1]) < k, factors, 0.0)
             own = regressors(self.network, self.params, self.alignment.undo(held))
+            if self.network.tied:
+                fits.append(own @ self.output)
+                continue
             stacked = np.concatenate([own, np.diag(ridge)])
             right = np.concatenate([target, np.zeros((len(ridge), n_series))])
             fits.append(own @ np.linalg.lstsq(stacked, right, rcond=None)[0])

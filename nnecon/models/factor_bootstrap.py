@@ -5,7 +5,7 @@ latter alone draws stay in the estimate's minimum; without it one draw in fiftee
 minimum that is far worse, and a few of these make the errors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class LoadingWork:
         panel = self.task.panel
         values = panel.values[draw.rows]
         drawn = Panel(values, panel.names, pd.RangeIndex(len(values)), None, {})
-        task = FactorTask(drawn, self.task.network, self.task.standardize)
+        task = replace(self.task, panel=drawn)
         mapping = self._estimated(task, draw, monitor)
         factors = mapping.factors(values)
         order, signs = matched(factors, self.factors[draw.rows])

@@ -1,6 +1,6 @@
 """How a factor model is estimated: path, chosen penalty, polished estimate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from nnecon.estimation.autoencoding import (
     AutoencoderPath,
     PanelSample,
     PathWork,
+    linear_objective,
     solve_autoencoder,
 )
 from nnecon.estimation.execution import Execution, Monitor
@@ -141,7 +142,12 @@ def _as_path(
     cv: ReconstructionCV | None,
 ) -> FactorPath:
     total = float((sample.weights * sample.target**2).sum())
-    explained = [1.0 - 2.0 * float(path.ceiling[0]) / total]
+    ceiling = float(path.ceiling[0])
+    if sample.corrupted is not None:
+        with double_precision():
+            clean = replace(sample, corrupted=None)
+            ceiling = linear_objective(task.network, clean, Monitor())
+    explained = [1.0 - 2.0 * ceiling / total]
     for params, alpha, linear in zip(path.params, alphas[1:], path.linear, strict=True):
         if linear:
             explained.append(explained[0])

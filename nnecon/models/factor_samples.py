@@ -7,6 +7,7 @@ import numpy as np
 from nnecon.data.panel import Panel, check_known
 from nnecon.estimation.autoencoding import PanelSample
 from nnecon.exceptions import DataError
+from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_alignment import Alignment, align
 from nnecon.inference.factor_map import (
     ComponentMap,
@@ -30,11 +31,14 @@ class FactorTask:
     network : Autoencoder
         Without hidden layers it is principal components.
     standardize : bool
+    corruption : Corruption, optional
+        What the encoder sees during estimation, of a denoising autoencoder.
     """
 
     panel: Panel
     network: Autoencoder
     standardize: bool
+    corruption: Corruption | None = None
 
     @property
     def is_linear(self) -> bool:
@@ -67,10 +71,12 @@ def sample_of(task: FactorTask, extraction: Extraction, train: np.ndarray) -> Pa
     known = np.isfinite(values)
     standard = extraction.components.standardisation.apply(values) / unit_of(extraction)
     weights = known * train[:, None].astype(float)
+    q, corruption = task.network.n_inputs, task.corruption
     return PanelSample(
-        extraction.inputs(values, task.network.n_inputs),
+        extraction.inputs(values, q),
         np.where(known, standard, 0.0),
         weights / weights.sum(),
+        None if corruption is None else corruption.inputs(extraction, values, q),
     )
 
 
@@ -95,8 +101,7 @@ def mapping_of(
 ) -> NetworkMap:
     """The factor model as a function, from its inner parameters."""
     network = task.network
-    weights = sample.used_weights
-    output = output_layer(network, params, sample.scores, sample.target, weights, alpha)
+    output = output_layer(network, params, *sample.seen, alpha)
     linear = ComponentMap(base)
     rows = sample.weights.sum(axis=1) > 0
     codes = encode(network, params, sample.scores)
@@ -109,5 +114,4 @@ def fitted(
 ) -> np.ndarray:
     """Fitted values of all rows, those without weight included."""
     codes = encode(network, params, sample.scores)
-    data = sample.scores, sample.target, sample.used_weights
-    return regressors(network, params, codes) @ output_layer(network, params, *data, alpha)
+    return regressors(network, params, codes) @ output_layer(network, params, *sample.seen, alpha)

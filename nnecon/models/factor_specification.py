@@ -1,7 +1,7 @@
 """What an autoencoder of factors is: its arguments, checked, and the network they make."""
 
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class FactorSpecification(Immutable):
     linear_part: bool
     standardize: bool
     inputs: int
+    tied: bool
+    noise: float
+    masking: float
     network: Autoencoder
     _given: Mapping[str, Any]
 
@@ -49,13 +52,18 @@ class FactorSpecification(Immutable):
         side = given["nonlinear"]
         if side not in SIDES:
             raise SpecificationError(f"nonlinear={side!r}: choose one of {SIDES}.")
-        for name in ("linear_part", "standardize"):
+        for name in ("linear_part", "standardize", "tied"):
             if not isinstance(given[name], bool | np.bool_):
                 raise SpecificationError(f"{name}={given[name]!r}: give True or False.")
         if not hidden and not given["linear_part"]:
             raise SpecificationError(
                 "hidden=() with linear_part=False leaves nothing; give hidden units."
             )
+        noise, masking = (
+            _share("noise", given["noise"], np.inf),
+            _share("masking", given["masking"]),
+        )
+        _check_variant(hidden, side, bool(given["tied"]), noise, masking)
         k, rule, numbers = self._number(panel, given)
         q = self._n_inputs(panel, given["inputs"], k)
         network = Autoencoder(
@@ -65,11 +73,13 @@ class FactorSpecification(Immutable):
             hidden[::-1] if side != "encoder" else (),
             given["activation"],
             bool(given["linear_part"]),
+            bool(given["tied"]),
         )
         self.__dict__.update(
             panel=panel, k_factors=k, k_rule=rule, numbers=numbers, hidden=hidden,
             activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
-            standardize=bool(given["standardize"]), inputs=q, network=network, _given=dict(given),
+            standardize=bool(given["standardize"]), inputs=q, tied=network.tied, noise=noise,
+            masking=masking, network=network, _given=dict(given),
         )  # fmt: skip
 
     def _number(
@@ -133,7 +143,12 @@ class FactorSpecification(Immutable):
         sizes = "-".join(str(size) for size in self.hidden)
         where = {"both": "each way", "encoder": "in the encoder", "decoder": "in the decoder"}
         alone = "" if self.linear_part else ", no linear part"
-        return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}"
+        variant = ", tied weights" if self.tied else ""
+        if self.noise or self.masking:
+            kinds = {"noise": self.noise, "masking": self.masking}
+            given = " and ".join(f"{name} {value:g}" for name, value in kinds.items() if value)
+            variant = f", denoising ({given})"
+        return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}{variant}"
 
     @property
     def plain_specification(self) -> dict[str, Any]:
@@ -142,6 +157,37 @@ class FactorSpecification(Immutable):
         for name in ("k_factors", "inputs", "max_factors"):
             value = self._given[name]
             plain[name] = int(value) if isinstance(value, Integral) else value
-        for name in ("activation", "nonlinear", "linear_part", "standardize"):
+        for name in (
+            "activation", "nonlinear", "linear_part", "standardize", "tied", "noise", "masking"
+        ):  # fmt: skip
             plain[name] = getattr(self, name)
         return plain
+
+
+def _share(name: str, value: Any, below: float = 1.0) -> float:
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    if not 0 <= number < below:
+        wanted = "a share of at least 0 and under 1" if below == 1.0 else "a number of at least 0"
+        raise SpecificationError(f"{name}={value!r}: give {wanted}.")
+    return number
+
+
+def _check_variant(
+    hidden: tuple[int, ...], side: str, tied: bool, noise: float, masking: float
+) -> None:
+    asked = [name for name, on in {"tied": tied, "noise": noise, "masking": masking}.items() if on]
+    if asked and not hidden:
+        raise SpecificationError(
+            f"{asked[0]} has no effect with hidden=(), which is principal components; give hidden "
+            "units."
+        )
+    if tied and side != "both":
+        raise SpecificationError(
+            f"tied=True needs layers on both sides, and nonlinear={side!r} has them on one; leave "
+            "one of the two out."
+        )
+    if tied and len(asked) > 1:
+        raise SpecificationError(
+            f"tied=True does not go with {asked[1]}: a tied output is the regression on the scores "
+            "as they are; leave one of the two out."
+        )

@@ -18,6 +18,7 @@ from nnecon.estimation.execution import Execution, one_blas_thread
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Splitter
 from nnecon.exceptions import SpecificationError
+from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_map import ComponentMap
 from nnecon.models.factor_bootstrap import LoadingWork, draw_loadings
 from nnecon.models.factor_estimation import CONVERGED, estimate, rebuilt
@@ -71,6 +72,12 @@ class AutoencoderFactor(FactorSpecification):
         How many principal components the encoder sees, by default four a factor and at least ten.
     max_factors : int, optional
         Most factors that a criterion may choose, by default :math:`8 (\min(N, T)/100)^{1/4}`.
+    tied : bool
+        Whether the decoder's weights are the encoder's, transposed.
+    noise, masking : float
+        A denoising autoencoder: standard deviation of normal noise on the series that the encoder
+        sees during estimation, in standard deviations of each, and share of the values that are set
+        to their means.
 
     Raises
     ------
@@ -116,11 +123,15 @@ class AutoencoderFactor(FactorSpecification):
         standardize: bool = True,
         inputs: int | None = None,
         max_factors: int | None = None,
+        tied: bool = False,
+        noise: float = 0.0,
+        masking: float = 0.0,
     ) -> None:
         given = {
             "k_factors": k_factors, "hidden": hidden, "activation": activation,
             "nonlinear": nonlinear, "linear_part": linear_part, "standardize": standardize,
-            "inputs": inputs, "max_factors": max_factors,
+            "inputs": inputs, "max_factors": max_factors, "tied": tied, "noise": noise,
+            "masking": masking,
         }  # fmt: skip
         self._set_up(panel_of(data), given)
 
@@ -197,8 +208,8 @@ class AutoencoderFactor(FactorSpecification):
             {**held["bindings"], **given},
         )
         model = cls._of_panel(panel, **held["specification"])
-        task = FactorTask(panel, model.network, model.standardize)
         facts = FactorFacts(**meta["facts"])
+        task = model._task(facts.noise_seed)
         mapping, components = rebuilt(task, arrays.get("params"), facts.alpha)
         return AutoencoderFactorResults(
             model,
@@ -222,7 +233,7 @@ class AutoencoderFactor(FactorSpecification):
         See :meth:`AutoencoderFactorResults.bootstrap_loadings`.
         """
         work = LoadingWork(
-            FactorTask(self.panel, self.network, self.standardize),
+            self._task(results.facts.noise_seed),
             results.mapping,
             results.mapping.factors(self.panel.values),
             results.alpha,
@@ -230,6 +241,12 @@ class AutoencoderFactor(FactorSpecification):
             results.facts.n_starts,
         )
         return draw_loadings(work, counts, rng, execution)
+
+    def _task(self, noise_seed: int | None) -> FactorTask:
+        corruption = None
+        if noise_seed is not None:
+            corruption = Corruption(self.noise, self.masking, noise_seed)
+        return FactorTask(self.panel, self.network, self.standardize, corruption)
 
     def _baseline(self, components: ComponentMap) -> Any:
         filled = components.extraction.filled(self.panel.values)
@@ -283,9 +300,10 @@ class AutoencoderFactor(FactorSpecification):
             near = np.isclose(grid, rule, rtol=1e-9)
             grid = np.sort(np.r_[grid[~near], rule])[::-1]
         draws = _whole("n_starts", n_starts)
-        for_folds, for_starts = generator(rng).spawn(2)
+        for_folds, for_starts, for_noise = generator(rng).spawn(3)
         execution = Execution.check(executor, checkpoint)
-        task = FactorTask(self.panel, self.network, self.standardize)
+        noise_seed = int(for_noise.integers(2**31)) if self.noise or self.masking else None
+        task = self._task(noise_seed)
         folds = None
         if isinstance(rule, str) or cv is not None:
             folds = reconstruction_folds(cv, self.panel, for_folds)
@@ -301,6 +319,7 @@ class AutoencoderFactor(FactorSpecification):
             bool(found.certificate < CONVERGED),
             f"{draws} starts, {seed}",
             draws,
+            noise_seed,
         )
         return AutoencoderFactorResults(
             self, found.mapping, found.components, self._baseline(found.components), facts,

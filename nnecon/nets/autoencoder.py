@@ -16,6 +16,11 @@ principal components.
 The output :math:`c, B, W_d` is linear and is always the best for the other parameters (variable
 projection; Golub and Pereyra, 1973), so that it is no part of the parameter vector
 ``[G, encoder layers, W_e, decoder layers]``, where :math:`Q = G (G'G)^{-1/2}` up to a rotation.
+
+With tied weights the decoder is the encoder's transpose, for one layer
+:math:`\hat u = b + Qz + W_1' h_d(z)` with :math:`h_d(z) = g(b_d + W_e' z)`, and the series are the
+regression of :math:`x` on the scores, at :math:`\hat u`. Parameters are then
+``[G, encoder layers, W_e, biases of the decoder, b]``.
 """
 
 from dataclasses import dataclass
@@ -45,6 +50,8 @@ class Autoencoder:
         A name in :data:`nnecon.nets.activations.ACTIVATIONS`.
     linear_part : bool
         Whether ``Q`` and ``B`` are there; without them only networks are.
+    tied : bool
+        Whether the decoder's weights are the encoder's, transposed; it has biases of its own.
     """
 
     n_inputs: int
@@ -53,6 +60,7 @@ class Autoencoder:
     decoder: tuple[int, ...]
     activation: str
     linear_part: bool = True
+    tied: bool = False
 
     @property
     def encoder_layers(self) -> tuple[Layer, ...]:
@@ -71,17 +79,32 @@ class Autoencoder:
 
     @property
     def decoder_layers(self) -> tuple[Layer, ...]:
-        """Positions of the decoder's hidden layers."""
+        """Positions of the decoder's hidden layers; with tied weights they have biases alone."""
+        if self.tied:
+            return _tied_layers(self.encoder_output, self.k_factors, self.encoder_layers)
         return _layers(self.encoder_output.stop, self.k_factors, self.decoder)
+
+    @property
+    def output_bias(self) -> slice:
+        """Positions of ``b`` (q,), the constant of the scores under tied weights."""
+        start = self.decoder_layers[-1].bias.stop
+        return slice(start, start + self.n_inputs)
 
     @property
     def n_params(self) -> int:
         """Length of the parameter vector."""
+        if self.tied:
+            return self.output_bias.stop
         return self.decoder_layers[-1].bias.stop if self.decoder else self.encoder_output.stop
 
     @property
     def n_features(self) -> int:
-        """Regressors of the output: a constant, the codes and the last hidden layer."""
+        """Regressors of the output: a constant, the codes and the last hidden layer.
+
+        Under tied weights, a constant and the scores.
+        """
+        if self.tied:
+            return 1 + self.n_inputs
         linear = self.k_factors if self.linear_part or not self.decoder else 0
         return 1 + linear + (self.decoder[-1] if self.decoder else 0)
 
@@ -98,7 +121,7 @@ class Autoencoder:
     def penalised_output(self) -> np.ndarray:
         """The same for the output's coefficients of one series, shape (n_features,)."""
         weights = np.zeros(self.n_features)
-        if self.decoder:
+        if self.decoder and not self.tied:
             weights[-self.decoder[-1] :] = 1.0
         return weights
 
@@ -129,16 +152,31 @@ class Autoencoder:
             first = self.encoder_layers[0]
             weights = params[first.weights].reshape(first.units, first.inputs)
             moved[first.weights] = (weights @ turn.T).ravel()
+        if self.tied:
+            moved[self.output_bias] = turn @ params[self.output_bias]
         return moved
 
     def features(self, params: jax.Array, codes: jax.Array) -> jax.Array:
         """Regressors of the output (n_features,) for one observation's codes (k,)."""
+        if self.tied:
+            return jnp.concatenate([jnp.ones(1, codes.dtype), self._mirrored(params, codes)])
         parts = [jnp.ones(1, codes.dtype)]
         if self.linear_part or not self.decoder:
             parts.append(codes)
         if self.decoder:
             parts.append(_hidden(params, self.decoder_layers, codes, self.activation))
         return jnp.concatenate(parts)
+
+    def _mirrored(self, params: jax.Array, codes: jax.Array) -> jax.Array:
+        """Scores (q,) from codes by the transposed encoder."""
+        g, values = ACTIVATIONS[self.activation], codes
+        transposed = [params[self.encoder_output].reshape(self.k_factors, -1)]
+        for layer in reversed(self.encoder_layers):
+            transposed.append(params[layer.weights].reshape(layer.units, layer.inputs))
+        for layer, weights in zip(self.decoder_layers, transposed[:-1], strict=True):
+            values = g(params[layer.bias] + weights.T @ values)
+        scores = params[self.output_bias] + transposed[-1].T @ values
+        return scores + self.directions(params) @ codes if self.linear_part else scores
 
     def init(self, rng: np.random.Generator, directions: np.ndarray) -> np.ndarray:
         """Random start of the networks beside given linear directions (q, k).
@@ -150,7 +188,7 @@ class Autoencoder:
         if self.linear_part:
             params[: directions.size] = directions.ravel()
         for layer in (*self.encoder_layers, *self.decoder_layers):
-            size = layer.units * layer.inputs
+            size = layer.weights.stop - layer.weights.start
             params[layer.weights] = rng.standard_normal(size) / np.sqrt(layer.inputs)
             params[layer.bias] = rng.uniform(-1.0, 1.0, layer.units)
         if self.encoder:
@@ -167,6 +205,15 @@ def _layers(start: int, inputs: int, hidden: tuple[int, ...]) -> tuple[Layer, ..
         middle = start + units * inputs
         layers.append(Layer(slice(start, middle), slice(middle, middle + units), units, inputs))
         start, inputs = middle + units, units
+    return tuple(layers)
+
+
+def _tied_layers(after: slice, codes: int, encoder: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    layers, start, inputs = [], after.stop, codes
+    for layer in reversed(encoder):
+        stop = start + layer.units
+        layers.append(Layer(slice(start, start), slice(start, stop), layer.units, inputs))
+        start, inputs = stop, layer.units
     return tuple(layers)
 
 

@@ -33,6 +33,8 @@ class FactorFacts:
         Starts and seed.
     n_starts : int
         Starts.
+    noise_seed : int, optional
+        Of the corrupted rows of a denoising autoencoder.
     """
 
     alpha: float
@@ -42,6 +44,7 @@ class FactorFacts:
     converged: bool
     search: str
     n_starts: int = 4
+    noise_seed: int | None = None
 
 
 class FactorNumbers:

@@ -21,6 +21,8 @@ NETWORKS = {
     "deep": Autoencoder(5, 2, (4, 3), (3, 4), "logistic"),
     "decoder": Autoencoder(5, 2, (), (4,), "tanh"),
     "encoder": Autoencoder(5, 2, (3,), (), "softplus"),
+    "tied": Autoencoder(5, 2, (3,), (3,), "tanh", tied=True),
+    "tied deep": Autoencoder(5, 2, (4, 3), (3, 4), "softplus", linear_part=False, tied=True),
     "pure": Autoencoder(5, 2, (3,), (3,), "tanh", linear_part=False),
 }
 
@@ -36,6 +38,12 @@ def sample(missing=0.0, seed=0):
     return PanelSample(found.scores(x, 5) * np.sqrt(60), known * z, known / known.sum())
 
 
+def denoised(missing=0.0, copies=3, size=0.5):
+    data = sample(missing)
+    noise = size * np.random.default_rng(5).standard_normal((copies, *data.scores.shape))
+    return PanelSample(data.scores, data.target, data.weights, data.scores + noise)
+
+
 def start(network, seed=1):
     g = np.random.default_rng(seed)
     return network.init(g, np.linalg.qr(g.standard_normal((5, 2)))[0])
@@ -48,7 +56,7 @@ def test_gradient_is_that_of_finite_differences(name, missing):
     kernel = autoencoder_kernels(network).value_gradient
     params = start(network)
     with double_precision():
-        args = data.scores, data.target, data.used_weights, 0.02
+        args = *data.seen, 0.02
         gradient = np.asarray(kernel(params, *args)[1])
         numerical = numerical_jacobian(lambda at: np.array([float(kernel(at, *args)[0])]), params)
     np.testing.assert_allclose(gradient, numerical[0], atol=2e-8)
@@ -137,3 +145,66 @@ def test_an_encoder_moves_to_other_inputs(name):
         expected = np.asarray(kernels.encode(params, data.scores @ turn))
         found = np.asarray(kernels.encode(network.on_other_inputs(params, turn), data.scores))
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_tied_decoder_is_the_transposed_encoder():
+    network, data = NETWORKS["tied"], sample()
+    params = start(network) + 0.1
+    at = network.encoder_layers[0]
+    first, to_codes = params[at.weights].reshape(3, 5), params[network.encoder_output].reshape(2, 3)
+    free = params[:10].reshape(5, 2)
+    directions = np.linalg.solve(np.linalg.cholesky(free.T @ free), free.T).T
+    hidden = np.tanh(params[at.bias] + data.scores @ first.T)
+    codes = data.scores @ directions + hidden @ to_codes.T
+    back = np.tanh(params[network.decoder_layers[0].bias] + codes @ to_codes)
+    scores = params[network.output_bias] + codes @ directions.T + back @ first
+    kernels = autoencoder_kernels(network)
+    with double_precision():
+        found = np.asarray(kernels.features(params, kernels.encode(params, data.scores)))
+        output = np.asarray(kernels.output(params, *data.seen, 0.01))
+    np.testing.assert_allclose(found[:, 1:], scores, atol=1e-12)
+    expected = np.linalg.lstsq(np.c_[np.ones(60), data.scores], data.target, rcond=None)[0]
+    np.testing.assert_allclose(output, expected, atol=1e-7)
+    assert network.n_params == 10 + 3 * 5 + 3 + 2 * 3 + 3 + 5
+
+
+def test_tied_weights_shrink_to_principal_components():
+    data, network = sample(), NETWORKS["tied"]
+    without = np.where(network.penalised > 0, 0.0, start(network))
+    with double_precision():
+        shrunk = solve_autoencoder(network, data, start(network), 1e4, 2000, Monitor())
+        exact = solve_autoencoder(network, data, without, 1e4, 2000, Monitor())
+        ceiling = linear_objective(network, data, Monitor())
+    np.testing.assert_allclose(exact.value, ceiling, rtol=1e-8)
+    np.testing.assert_allclose(shrunk.value, ceiling, rtol=1e-5)
+    assert np.abs(shrunk.params[network.penalised == 1.0]).max() < 1e-4
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_denoising_objective_is_the_mean_over_the_copies(missing):
+    network, data, alpha = NETWORKS["decoder"], denoised(missing), 0.02
+    params, kernels = start(network), autoencoder_kernels(NETWORKS["decoder"])
+    with double_precision():
+        value = float(kernels.value_gradient(params, *data.seen, alpha)[0])
+        output = np.asarray(kernels.output(params, *data.seen, alpha))
+        losses = []
+        for scores in data.corrupted:
+            fit = np.asarray(kernels.features(params, kernels.encode(params, scores))) @ output
+            losses.append(0.5 * np.sum(data.weights * (data.target - fit) ** 2))
+    penalty = np.sum(network.penalised_output[:, None] * output**2) / data.target.shape[1]
+    penalty += np.sum(network.penalised * params**2)
+    np.testing.assert_allclose(value, np.mean(losses) + 0.5 * alpha * penalty, rtol=1e-10)
+
+
+def test_linear_optimum_under_noise_is_a_reduced_rank_regression():
+    data = denoised(copies=4)
+    with double_precision():
+        found = linear_objective(NETWORKS["both"], data, Monitor())
+    scores, target, _ = data.seen
+    inputs = np.c_[np.ones(len(scores)), scores]
+    constant = target.mean(axis=0)
+    fit = inputs @ np.linalg.lstsq(inputs, target, rcond=None)[0] - constant
+    left = np.sum((target - constant - fit) ** 2)
+    # of the least-squares fit, the first two components (Izenman, 1975)
+    lost = np.sum(np.linalg.svd(fit, compute_uv=False)[2:] ** 2)
+    np.testing.assert_allclose(found, 0.5 * (left + lost) / target.size, rtol=1e-7)
