@@ -63,7 +63,7 @@ class Panel:
             found = _of_formula(self.formula, data, self.bindings)
             values, index = found.values, found.index
         elif isinstance(data, pd.DataFrame | Mapping):
-            frame = as_frame(data)
+            frame = _with_names(data)
             absent = [name for name in self.names if name not in frame.columns]
             if absent:
                 raise DataError(
@@ -94,17 +94,23 @@ def panel_of(data: Any) -> Panel:
         are not unique; dates are not in order.
     """
     if isinstance(data, pd.DataFrame | Mapping):
-        frame = as_frame(data)
-        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-        twice = frame.columns[frame.columns.duplicated()]
-        if len(twice):
-            raise DataError(f"two columns are named {twice[0]!r}; rename or drop one.")
+        frame = _with_names(data)
         panel = Panel(_numbers(frame), tuple(frame.columns), frame.index, None, {})
     else:
         values = _matrix(data)
         names = tuple(f"x{j}" for j in range(1, values.shape[1] + 1))
         panel = Panel(values, names, pd.RangeIndex(len(values)), None, {})
     return _checked(panel)
+
+
+def _with_names(data: Any) -> pd.DataFrame:
+    """A frame whose columns have text as names, each its own."""
+    frame = as_frame(data)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"two columns are named {twice[0]!r}; rename or drop one.")
+    return frame
 
 
 def check_formula(formula: str, functions: Mapping[str, Any]) -> None:

@@ -111,6 +111,13 @@ def test_rows_of_the_sample_get_their_own_factors(holes):
         np.testing.assert_allclose(results.reconstruct(data[7:9]), results.projection[7:9])
 
 
+def test_new_rows_of_columns_that_are_named_by_numbers():
+    data = macro().iloc[:, :5].set_axis(range(5), axis=1)
+    results = ne.AutoencoderFactor(data, k_factors=1, hidden=()).fit()
+    np.testing.assert_allclose(results.reconstruct(data[7:9]), results.projection[7:9])
+    np.testing.assert_allclose(results.transform(data[7:9]), results.factors[7:9])
+
+
 def test_network_beats_components_on_curved_data_and_not_on_straight_ones():
     f, x = curved()
     results = ne.AutoencoderFactor(x, 1, hidden=4).fit(n_starts=3)
