@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import nnecon as ne
+from nnecon.estimation.losses import Squared
 from nnecon.exceptions import DataError, ForecastError, FormulaError, SpecificationError
 from nnecon.models.equations import _leads
 
@@ -188,7 +189,10 @@ def test_a_network_has_to_lead(wins, noise, leads):
         linear = np.sqrt(100.0 + gains)
         predictions.append(np.stack([linear, np.full(20, 10.0)]))
     task = SimpleNamespace(
-        endog=np.zeros(100), folds=SimpleNamespace(test=tests), weights=np.ones(100)
+        endog=np.zeros(100),
+        folds=SimpleNamespace(test=tests),
+        weights=np.ones(100),
+        objective=SimpleNamespace(loss=Squared()),
     )
     assert _leads(task, predictions, 1) == leads
     assert not _leads(task, predictions, 0)
@@ -388,7 +392,7 @@ def test_conditions_are_checked(fits):
         ({"alpha": {"z": 1.0}}, "no target"),
         ({"alpha": "evidence"}, "not available"),
         ({"n_starts": 0}, "at least 1"),
-        ({"method": "adam"}, "not known"),
+        ({"method": "adamm"}, "not known"),
         ({"start": 3}, "results of a fit"),
     ],
 )
