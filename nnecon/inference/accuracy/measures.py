@@ -149,8 +149,8 @@ def crps_quantiles(actual: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> normal = stats.norm.ppf(CRPS_LEVELS)
-    >>> crps_quantiles(np.zeros(1), normal[None]).round(3).tolist()
-    [0.233]
+    >>> crps_quantiles(np.zeros(1), normal[None]).round(2).tolist()
+    [0.23]
     """
     losses = quantile_loss(actual[..., None], quantiles, CRPS_LEVELS)
     return 2.0 * losses.mean(axis=-1)
