@@ -9,6 +9,7 @@ network whose error chooses the penalty.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.path import IMPROVEMENT, Baselines, start_from
 from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Options, Solution, Trace
+from nnecon.estimation.trained_path import train_all
 
 MIDDLE, HALF_WAY = 0.5, 0.3
 """Where along the grid the starts are solved first: in its middle, and not above this share of the
@@ -23,6 +25,9 @@ largest penalty, where many shrink to zero at once."""
 
 FROM_BELOW = 0.25
 """Share of the penalty at which random starts are solved before."""
+
+SOLVED = ("params", "loss", "penalty", "certificate", "iterations")
+"""What traces hold of each problem."""
 
 WITHIN = Options(gradient=5e-7, decrease=1e-13, first=300, later=300)
 """How far each draw of the estimate is solved."""
@@ -99,25 +104,17 @@ def _trained(
     execution: Execution,
 ) -> MeanPaths:
     """Train every start at every penalty anew: mini-batches end near a minimum, not at one."""
-    chains = [
-        Chain.single(w, start, alpha)
-        for w, base in zip(weights, baselines.params, strict=True)
-        for start in start_from(base, starts)
-        for alpha in alphas
-    ]
-    traces = estimate(objective, chains, solver, FAST, execution)
+    _, traces = train_all(objective, weights, baselines, alphas, starts, solver, execution)
     parts = [traces[at : at + len(alphas)] for at in range(0, len(traces), len(alphas))]
-    joined = [
-        Trace(
-            np.concatenate([one.params for one in part]),
-            np.concatenate([one.loss for one in part]),
-            np.concatenate([one.penalty for one in part]),
-            np.concatenate([one.certificate for one in part]),
-            np.concatenate([one.iterations for one in part]),
-        )
-        for part in parts
-    ]
-    return _gathered(joined, alphas, np.arange(len(alphas)), baselines)
+    return _gathered([_joined(part) for part in parts], alphas, np.arange(len(alphas)), baselines)
+
+
+def _joined(traces: list[Trace]) -> Trace:
+    """Traces of single problems as one."""
+    solved: dict[str, Any] = {
+        name: np.concatenate([getattr(trace, name) for trace in traces]) for name in SOLVED
+    }
+    return Trace(**solved)
 
 
 def _first(alphas: np.ndarray) -> int:

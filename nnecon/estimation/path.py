@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnecon.estimation.classical import least_squares
-from nnecon.estimation.estimate import Solver, estimate
+from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.kernels import double_precision, shares
 from nnecon.estimation.losses import Check
-from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Trace
-from nnecon.estimation.quantile_regression import smooth_regression
+from nnecon.estimation.problem import FAST, NEXT, Chain, Objective, Solution, Trace
+from nnecon.estimation.quantile_regression import exact_solution, smooth_regression
 from nnecon.nets import LinearPart
 
 NEAR = 8
@@ -88,6 +88,13 @@ class Baselines:
                 for p, w in zip(params, weights, strict=True)
             ]
         return cls(params, np.array(loss, dtype=float))
+
+
+def classical_solution(objective: Objective, weights: np.ndarray, baseline: np.ndarray) -> Solution:
+    """End of the path with its certificate: ``baseline`` (k,), but quantile regression exactly."""
+    if isinstance(objective.loss, Check):
+        return exact_solution(objective, weights)
+    return certify(objective, baseline, Chain.single(weights, baseline, np.inf), "least squares", 1)
 
 
 def start_from(baseline: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ one.
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.special import expit
 
 from nnecon.estimation.losses import Check
 from nnecon.estimation.problem import Objective, Solution
@@ -28,8 +27,8 @@ EXACT = 1e-6
 """Duality gap, as a share of the loss, under which the linear program counts as solved."""
 
 
-def check_loss(residual: np.ndarray, level: float) -> np.ndarray:
-    """Check function of each residual (n,).
+def check_loss(residual: np.ndarray, level: float | np.ndarray) -> np.ndarray:
+    """Check function of each residual, at one level or at levels that broadcast.
 
     Examples
     --------
@@ -78,16 +77,13 @@ def smooth_regression(
     coefs[0] += np.quantile(y - x @ coefs, loss.level)
 
     def value(at: np.ndarray) -> float:
-        error = y - x @ at
-        rounded = np.logaddexp(0.0, -error / loss.width)
-        return float(share @ (loss.level * error + loss.width * rounded))
+        return float(share @ loss.derivatives(x @ at, y)[0])
 
     now, ridge = value(coefs), 0.0
     for _ in range(STEPS):
-        chance = expit((x @ coefs - y) / loss.width)
-        gradient = x.T @ (share * (chance - loss.level))
-        bend = share * chance * (1.0 - chance) / loss.width
-        matrix = x.T @ (bend[:, None] * x)
+        _, slope, curvature = loss.derivatives(x @ coefs, y)
+        gradient = x.T @ (share * slope)
+        matrix = x.T @ ((share * curvature)[:, None] * x)
         matrix[np.diag_indices_from(matrix)] += ridge + 1e-12 * np.trace(matrix)
         step = -np.linalg.solve(matrix, gradient)
         decrease, length = float(-gradient @ step), 1.0

@@ -11,7 +11,7 @@ import numpy as np
 from nnecon.estimation.estimate import Solver, certify, estimate
 from nnecon.estimation.execution import LOCAL, Execution
 from nnecon.estimation.path import FIELDS, Baselines, Competition, Paths, best_of, gains, start_from
-from nnecon.estimation.problem import FAST, Chain, Objective, Solution
+from nnecon.estimation.problem import FAST, Chain, Objective, Solution, Trace
 
 REFERENCE = 0.02
 """Penalty, in losses of the classical model, at which the upper end of the grid is looked for."""
@@ -36,6 +36,25 @@ def top_penalty(
     ]
     traces = estimate(objective, chains, solver, FAST, execution)
     return max(float(max(gains(base, traces))), LEAST * base)
+
+
+def train_all(
+    objective: Objective,
+    weights: np.ndarray,
+    baselines: Baselines,
+    alphas: np.ndarray,
+    starts: np.ndarray,
+    solver: Solver,
+    execution: Execution = LOCAL,
+) -> tuple[list[Chain], list[Trace]]:
+    """One training for each weight vector, start and penalty, the latter changing fastest."""
+    chains = [
+        Chain.single(w, start, alpha)
+        for w, base in zip(weights, baselines.params, strict=True)
+        for start in start_from(base, starts)
+        for alpha in alphas
+    ]
+    return chains, estimate(objective, chains, solver, FAST, execution)
 
 
 def train_paths(
@@ -72,13 +91,7 @@ def train_paths(
         Of the sample, one a penalty.
     """
     shape = (len(weights), len(starts), len(alphas))
-    chains = [
-        Chain.single(w, start, alpha)
-        for w, base in zip(weights, baselines.params, strict=True)
-        for start in start_from(base, starts)
-        for alpha in alphas
-    ]
-    traces = estimate(objective, chains, solver, FAST, execution)
+    chains, traces = train_all(objective, weights, baselines, alphas, starts, solver, execution)
     fields = []
     for name in FIELDS:
         values = np.stack([getattr(trace, name)[0] for trace in traces])

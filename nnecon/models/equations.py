@@ -13,9 +13,9 @@ from nnecon.estimation.execution import Execution
 from nnecon.estimation.kernels import fitted
 from nnecon.estimation.losses import Check
 from nnecon.estimation.mean_network import MeanPaths, longer_paths, mean_network, mean_paths
-from nnecon.estimation.path import Baselines, find_live, start_from
+from nnecon.estimation.path import Baselines, classical_solution, find_live, start_from
 from nnecon.estimation.problem import Chain, Objective, Solution
-from nnecon.estimation.quantile_regression import check_loss, exact_solution
+from nnecon.estimation.quantile_regression import check_loss
 from nnecon.estimation.resampling import Folds
 from nnecon.estimation.student import (
     StudentRegression,
@@ -130,7 +130,6 @@ def fit_equation(task: Task) -> Equation:
         weights = np.concatenate([weights, task.weights * task.folds.train])
     classical = Baselines.solve(objective, weights)
     base, rule = classical.params[0], "the user"
-    quantile = isinstance(objective.loss, Check)
     path = cv = None
     alpha = task.alpha if isinstance(task.alpha, float) else np.inf
     if not objective.penalised.any() or classical.loss[0] <= EXACT_FIT:
@@ -144,19 +143,17 @@ def fit_equation(task: Task) -> Equation:
             rule = "cross-validation" if task.alpha == "cv" else "one-standard-error rule"
             larger = path.alphas[path.alphas >= alpha][::-1]
             alpha = _with_room(task, weights[0], base, larger) if found.leads else np.inf
-    if np.isinf(alpha) and not quantile:
-        chain = Chain.single(weights[0], base, np.inf)
-        solutions = [certify(objective, base, chain, "least squares", 1)]
-    elif np.isinf(alpha):
-        solutions = [exact_solution(objective, weights[0])]
+    if np.isinf(alpha):
+        solutions = [classical_solution(objective, weights[0], base)]
     else:
         warm = task.warm is not None
         begin = start_from(base, task.starts) if task.warm is None else task.warm
         solutions = mean_network(
             objective, weights[0], base, alpha, begin, task.solver, task.execution, warm=warm
         )
-        if quantile and all(one.penalty == 0 for one in solutions):
-            solutions = [exact_solution(objective, weights[0])]
+        if isinstance(objective.loss, Check) and all(one.penalty == 0 for one in solutions):
+            # what networks are compared with is the linear minimum of the smoothed loss
+            solutions = [classical_solution(objective, weights[0], base)]
     shares, tail = task.weights, None if robust is None else robust.tail
     if robust is not None and any(one.penalty > 0 for one in solutions):
         solutions, shares, tail = _reweighted(task, alpha, solutions, robust)

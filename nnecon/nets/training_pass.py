@@ -103,10 +103,7 @@ class TrainingPass:
                 into = spread * (into - mean)
                 folded = _fold_layer(folded, layer, spread, mean)
             h = g(into + params[layer.bias])
-            rate = self.dropout[number]
-            if rate:
-                kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1.0 - rate, h.shape)
-                h = jnp.where(kept, h / (1.0 - rate), 0.0)
+            h = _left_out(self.dropout[number], number, h, key)
         fitted = rows[:, : network.n_linear] @ params[: network.n_linear]
         fitted = fitted + h @ params[network.layers[-1].bias.stop : network.n_params]
         if not self.batch_norm:
@@ -130,6 +127,14 @@ class TrainingPass:
     def _scale(self, params: jax.Array, number: int) -> jax.Array:
         start = self.network.n_params + sum(self.network.hidden[:number])
         return params[start : start + self.network.hidden[number]]
+
+
+def _left_out(rate: float, number: int, values: jax.Array, key: jax.Array) -> jax.Array:
+    """Values of a hidden layer with a share of its units left out, the others enlarged."""
+    if not rate:
+        return values
+    kept = jax.random.bernoulli(jax.random.fold_in(key, number), 1.0 - rate, values.shape)
+    return jnp.where(kept, values / (1.0 - rate), 0.0)
 
 
 def _fold_layer(params, layer, spread, mean):
@@ -160,12 +165,7 @@ class WindowPass:
 
         def one(row: jax.Array, own: jax.Array) -> jax.Array:
             def drop(number: int, values: jax.Array) -> jax.Array:
-                rate = self.dropout[number]
-                if not rate:
-                    return values
-                at = jax.random.fold_in(own, number)
-                kept = jax.random.bernoulli(at, 1.0 - rate, values.shape)
-                return jnp.where(kept, values / (1.0 - rate), 0.0)
+                return _left_out(self.dropout[number], number, values, own)
 
             return self.network.apply(params, row, drop)  # type: ignore[call-arg]
 

@@ -8,20 +8,19 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.series import Series
-from nnecon.data.storage import pack_frame
 from nnecon.data.windows import standard_rows
 from nnecon.exceptions import SpecificationError
 from nnecon.report import tables
-from nnecon.results.archive import under_prefix, write_archive
+from nnecon.results.archive import write_archive
 from nnecon.results.block_errors import BLOCKS, direct_errors
 from nnecon.results.direct_reach import reach_of
 from nnecon.results.fan import fan_chart
-from nnecon.results.forecast_archive import equations_state
+from nnecon.results.forecast_archive import forecaster_state, horizons_state
 from nnecon.results.forecast_outlooks import INTERVALS
 from nnecon.results.forecasting import FORMATS, ForecasterResults
 from nnecon.results.future import Future, direct_future, row_ahead
 from nnecon.results.new_data import NewData
-from nnecon.results.outlook import Forecast, check_steps
+from nnecon.results.outlook import Forecast, check_horizon, check_steps
 from nnecon.results.simulator import PATHS, SHOCKS
 
 
@@ -53,16 +52,7 @@ class DirectResults(NewData):
 
         Their fitted values and residuals are dated by the period that is forecast.
         """
-        if check_steps(horizon, "horizon") > len(self.parts):
-            raise SpecificationError(
-                f"horizon={horizon}: the model was estimated for 1 to {len(self.parts)}."
-            )
-        return self.parts[horizon - 1]
-
-    @property
-    def targets(self) -> list[str]:
-        """Names of the targets."""
-        return self.model.endog_names
+        return self.parts[check_horizon(horizon, len(self.parts)) - 1]
 
     @property
     def begin(self) -> int:
@@ -97,16 +87,6 @@ class DirectResults(NewData):
     @property
     def _horizons(self) -> pd.Index:
         return pd.RangeIndex(1, len(self.parts) + 1, name="horizon")
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether every equation is linear, so that the estimates are OLS by horizon."""
-        return all(part.is_linear for part in self.parts)
-
-    @property
-    def converged(self) -> bool:
-        """Whether every network has a relative gradient norm under 1e-6."""
-        return all(part.converged for part in self.parts)
 
     @property
     def fittedvalues(self) -> pd.DataFrame:
@@ -218,7 +198,7 @@ class DirectResults(NewData):
 
     def _mean(self, future: Future, step: int) -> np.ndarray:
         part, row = self.parts[future.late + step], self._row(future, step)
-        return np.array([part._values(one, row[None])[0] for one in part.equations])
+        return np.array([one.values(row[None])[0] for one in part.equations])
 
     def _conformal(self, future: Future, steps: int, blocks: int) -> Forecast:
         """Errors of blocks left out around the forecasts, from the same origins at all horizons."""
@@ -294,18 +274,11 @@ class DirectResults(NewData):
 
     def save(self, path: str | Path) -> None:
         """Write the results to a file that :func:`nnecon.load` reads: a zip of JSON and arrays."""
-        model, arrays = self.model.state()
-        arrays = under_prefix("model", arrays)
-        meta: dict[str, Any] = {"model": model, "parts": []}
-        for ahead, part in enumerate(self.parts):
-            described, held = equations_state(part.equations)
-            meta["parts"].append({**described, "search": part.search})
-            arrays |= under_prefix(f"estimate{ahead}", held)
-        if self.data is not self.model.series:
-            meta["data"], frame = pack_frame(self.data.frame, "frame")
-            meta["begin"] = self.begin
-            arrays |= under_prefix("data", frame)
-        write_archive(path, meta, arrays)
+        meta, arrays = forecaster_state(self)
+        meta["parts"], held = horizons_state(
+            [part.equations for part in self.parts], [part.search for part in self.parts]
+        )
+        write_archive(path, meta, arrays | held)
 
     # -- texts ------------------------------------------------------------------------------------
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.classical import least_squares
-from nnecon.estimation.estimate import certify
 from nnecon.estimation.kernels import fitted
-from nnecon.estimation.losses import Check
-from nnecon.estimation.problem import Chain, Objective, Solution
-from nnecon.estimation.quantile_regression import exact_solution
+from nnecon.estimation.path import classical_solution
+from nnecon.estimation.problem import Objective, Solution
 from nnecon.estimation.student import Tail, student_regression
+from nnecon.inference.lag_effects import LagEffects
 from nnecon.nets import LinearPart
+from nnecon.results.immutable import Immutable
 from nnecon.results.path import CrossValidation, RegularizationPath
 
 TRAININGS = ("Adam", "SGD")
@@ -114,21 +116,48 @@ class Equation:
         """The equation without its network: least squares, Student-t errors, or a quantile."""
         objective, p = self.objective, len(self.scaling.linear)
         weights, tail = self.weights, self.tail
-        if isinstance(objective.loss, Check):
-            return replace(
-                self, solutions=(exact_solution(objective, weights),), alpha=np.inf,
-                rule="the user", edf=float(p), path=None, cv=None,
-            )  # fmt: skip
         if tail is not None:
             found = student_regression(objective.inputs[:, :p], objective.target)
             weights, tail = found.weights, found.tail
         params = least_squares(self.network, objective.inputs, objective.target, weights)
-        chain = Chain.single(weights, params, np.inf)
-        solution = certify(objective, params, chain, "least squares", 1)
+        solution = classical_solution(objective, weights, params)
         return replace(
             self, solutions=(solution,), alpha=np.inf, rule="the user", edf=float(p), path=None,
             cv=None, weights=weights, tail=tail,
         )  # fmt: skip
+
+
+class EquationResults(Immutable):
+    """Results that consist of equations."""
+
+    model: Any
+    equations: tuple[Equation, ...]
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the targets."""
+        return self.model.endog_names
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every equation is linear, so that the estimates are the classical model's."""
+        return all(equation.is_linear for equation in self.equations)
+
+    @property
+    def converged(self) -> bool:
+        """Whether every equation is certified, by its gradient or by its duality gap."""
+        return all(equation.converged for equation in self.equations)
+
+    def _lag_effects(self, equation: Equation) -> pd.Series:
+        """Average derivatives by each lag, through line and network."""
+        of_draws = LagEffects(
+            equation.network,
+            self.model.layout,
+            equation.scaling,
+            equation.objective.inputs,
+            self.model.series.names,
+        )
+        return of_draws(equation.params)
 
 
 def linear_table(equations: Sequence[Equation], p: int) -> np.ndarray:

@@ -43,6 +43,31 @@ class Kept:
     tail: Tail | None
 
 
+def forecaster_state(results: Any) -> State:
+    """Model and data of a forecaster's results; the data where they are not those of the fit."""
+    model, arrays = results.model.state()
+    meta: dict[str, Any] = {"model": model}
+    arrays = under_prefix("model", arrays)
+    if results.data is not results.model.series:
+        meta["data"], frame = pack_frame(results.data.frame, "frame")
+        meta["begin"] = results.begin
+        arrays |= under_prefix("data", frame)
+    return meta, arrays
+
+
+def horizons_state(
+    parts: Sequence[Sequence[Equation]], searches: Sequence[str]
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Equations of several horizons as JSON and arrays."""
+    found: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    for at, (part, search) in enumerate(zip(parts, searches, strict=True)):
+        described, held = equations_state(part)
+        found.append({**described, "search": search})
+        arrays |= under_prefix(f"estimate{at}", held)
+    return found, arrays
+
+
 def equations_state(equations: Sequence[Equation]) -> State:
     """Equations as JSON and arrays."""
     found: list[dict[str, Any]] = []

@@ -11,7 +11,6 @@ from nnecon.data.windows import Layout, standard_rows
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.attention import attention_weights
 from nnecon.inference.dynamics import Linear
-from nnecon.inference.lag_effects import LagEffects
 from nnecon.nets import Attention
 from nnecon.results.equations import Equation, linear_table
 from nnecon.results.future import complete_rows, ordinals_from
@@ -66,11 +65,6 @@ class ForecasterNumbers(NewData):
     # -- estimate ---------------------------------------------------------------------------------
 
     @property
-    def targets(self) -> list[str]:
-        """Names of the targets."""
-        return self.model.endog_names
-
-    @property
     def _own(self) -> tuple[Equation, ...]:
         """Equations of the targets."""
         return self.equations[: len(self.targets)]
@@ -99,16 +93,6 @@ class ForecasterNumbers(NewData):
     def edf(self) -> pd.Series:
         """Effective degrees of freedom of each equation, the linear part included."""
         return pd.Series({one.name: one.edf for one in self._own}, name="edf")
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether every equation is linear, so that the estimate is the autoregression."""
-        return all(equation.is_linear for equation in self.equations)
-
-    @property
-    def converged(self) -> bool:
-        """Whether every network has a relative gradient norm under 1e-6."""
-        return all(equation.converged for equation in self.equations)
 
     @property
     def path(self) -> dict[str, RegularizationPath]:
@@ -155,12 +139,8 @@ class ForecasterNumbers(NewData):
     @cached_property
     def _residuals(self) -> np.ndarray:
         """Residuals of all equations on the sample of the estimation, in their units."""
-        values = [self._values(one, one.objective.inputs) for one in self.equations]
+        values = [one.values(one.objective.inputs) for one in self.equations]
         return self.model.sample.target - np.column_stack(values)
-
-    def _values(self, equation: Equation, rows: np.ndarray) -> np.ndarray:
-        """Mean network's values on standardised rows, in the units of the series."""
-        return equation.values(rows)
 
     def _ordinals(self, count: int) -> np.ndarray:
         """Periods of ``count`` rows from the first of the data, as the model counts them."""
@@ -190,17 +170,7 @@ class ForecasterNumbers(NewData):
     @cached_property
     def effects(self) -> pd.DataFrame:
         """Average derivative of each one-step forecast by each lag, through line and network."""
-        columns = {}
-        for one in self._own:
-            lag_effects = LagEffects(
-                one.network,
-                self.model.layout,
-                one.scaling,
-                one.objective.inputs,
-                self.model.series.names,
-            )
-            columns[one.name] = lag_effects(one.params)
-        return pd.DataFrame(columns)
+        return pd.DataFrame({one.name: self._lag_effects(one) for one in self._own})
 
     def attention(self) -> dict[str, pd.DataFrame]:
         """How much each period of the window counts, by target, for attention networks.

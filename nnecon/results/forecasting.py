@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.data.storage import pack_frame
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.accuracy import clark_west
 from nnecon.report import plots, tables
@@ -15,7 +14,7 @@ from nnecon.report.formats import format_number
 from nnecon.results.archive import under_prefix, write_archive
 from nnecon.results.comparison import Comparison
 from nnecon.results.equations import TRAININGS
-from nnecon.results.forecast_archive import equations_state
+from nnecon.results.forecast_archive import equations_state, forecaster_state
 from nnecon.results.forecast_responses import ForecasterResponses
 
 LABELS = {
@@ -43,15 +42,10 @@ class ForecasterResults(ForecasterResponses):
         the estimation, and those that forecasts go on from where they are others.
         """
         self._check_system()
-        model, arrays = self.model.state()
-        meta, held = equations_state(self.equations)
-        meta |= {"model": model, "search": self.search}
-        arrays = under_prefix("model", arrays) | under_prefix("estimate", held)
-        if self.data is not self.model.series:
-            meta["data"], frame = pack_frame(self.data.frame, "frame")
-            meta["begin"] = self.begin
-            arrays |= under_prefix("data", frame)
-        write_archive(path, meta, arrays)
+        meta, arrays = forecaster_state(self)
+        described, held = equations_state(self.equations)
+        meta |= {**described, "search": self.search}
+        write_archive(path, meta, arrays | under_prefix("estimate", held))
 
     def _header(self) -> list[tuple[str, str]]:
         model = self.model

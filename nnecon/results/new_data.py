@@ -5,17 +5,14 @@ from typing import Any, Self
 from nnecon.data.series import Series
 from nnecon.data.time_axis import label_text
 from nnecon.exceptions import ForecastError, SpecificationError
-from nnecon.results.equations import Equation
+from nnecon.results.equations import EquationResults
 from nnecon.results.future import continued
-from nnecon.results.immutable import Immutable
 
 
-class NewData(Immutable):
+class NewData(EquationResults):
     """What results do with other data than those of the estimation."""
 
-    model: Any
     data: Series
-    equations: tuple[Equation, ...]
 
     @property
     def alphas_chosen(self) -> dict[str, Any]:

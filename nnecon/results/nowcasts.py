@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nnecon.data.frames import as_frame
 from nnecon.data.mixed_frequency import monthly, quarter_ends, quarterly
@@ -128,7 +127,9 @@ class NowcastResults(Immutable):
         quarter : str or Period, optional
             As in :meth:`nowcast`.
         """
-        quarters = self._quarters(quarter)
+        return self._outlook(self._quarters(quarter))
+
+    def _outlook(self, quarters: pd.PeriodIndex) -> Forecast:
         found = np.array([self._one(each) for each in quarters])
         mean, se, df = found.T[:, :, None]
         method = "least squares for a new observation"
@@ -155,8 +156,7 @@ class NowcastResults(Immutable):
 
     def _one(self, quarter: pd.Period) -> tuple[float, float, int]:
         """Nowcast, standard error and degrees of freedom of one quarter."""
-        quarters = pd.period_range(self.target.index[0], quarter, freq=self.target.index.freq)
-        own = self.target.reindex(quarters).to_numpy()
+        own, quarters = self._own(quarter)
         months = self._factors.index
         ends = quarter_ends(quarters) - months[0].ordinal
         ahead = self.months_ahead(quarter)
@@ -166,6 +166,11 @@ class NowcastResults(Immutable):
         else:
             common = skip_sampled(factors, ends, max(ahead, 0), self.model.months)
         return self._forecast(own, common, quarter)
+
+    def _own(self, quarter: pd.Period) -> tuple[np.ndarray, pd.PeriodIndex]:
+        """The target up to a quarter, NaN where it is not known, and its quarters."""
+        quarters = pd.period_range(self.target.index[0], quarter, freq=self.target.index.freq)
+        return self.target.reindex(quarters).to_numpy(), quarters
 
     def _forecast(
         self, own: np.ndarray, common: np.ndarray, quarter: pd.Period
@@ -196,26 +201,25 @@ class NowcastResults(Immutable):
         """Nowcasts at the end of a month, beside the autoregression; a row a quarter not known."""
         last = self.target.index[-1]
         end = max(last + 1, cutoff.asfreq(self.target.index.freq))
-        rows = []
-        for quarter in pd.period_range(last + 1, end, freq=self.target.index.freq):
-            mean, se, df = self._one(quarter)
-            width = float(stats.t(df).ppf(1.0 - LEVEL / 2.0)) * se
-            own = self.target.reindex(
-                pd.period_range(self.target.index[0], quarter, freq=quarter.freq)
-            ).to_numpy()
-            rows.append(
-                {
-                    "cutoff": cutoff,
-                    "quarter": quarter,
-                    "months_left": int(quarter_ends(pd.PeriodIndex([quarter]))[0] - cutoff.ordinal),
-                    "nowcast": mean,
-                    "se": se,
-                    "lower": mean - width,
-                    "upper": mean + width,
-                    "autoregression": self._forecast(own, np.empty((len(own), 0)), quarter)[0],
-                }
-            )
-        return pd.DataFrame(rows)
+        quarters = pd.period_range(last + 1, end, freq=self.target.index.freq)
+        found = self._outlook(quarters)
+        lower, upper = found.limits(LEVEL)
+        plain = []
+        for quarter in quarters:
+            own, _ = self._own(quarter)
+            plain.append(self._forecast(own, np.empty((len(own), 0)), quarter)[0])
+        return pd.DataFrame(
+            {
+                "cutoff": cutoff,
+                "quarter": quarters,
+                "months_left": quarter_ends(quarters) - cutoff.ordinal,
+                "nowcast": found.mean[:, 0],
+                "se": found.se[:, 0],
+                "lower": lower[:, 0],
+                "upper": upper[:, 0],
+                "autoregression": plain,
+            }
+        )
 
     def summary(self) -> Any:
         """What the nowcasts are made of, the nowcasts, and the factor model."""

@@ -1,6 +1,6 @@
 """Forecasts with standard errors and intervals, as statsmodels' predictions give them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,11 +104,7 @@ class Forecast:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Intervals with level ``1 - alpha``: columns ``lower y`` and ``upper y`` a target."""
-        low, high = self.limits(alpha)
-        columns = {}
-        for j, name in enumerate(self.targets):
-            columns[f"lower {name}"], columns[f"upper {name}"] = low[:, j], high[:, j]
-        return pd.DataFrame(columns, index=self.index)
+        return limits_frame(self.limits(alpha), self.targets, self.index)
 
     def summary_frame(self, alpha: float = 0.05, target: str | None = None) -> pd.DataFrame:
         """Mean, standard error and interval as statsmodels names them.
@@ -148,6 +144,17 @@ class Forecast:
         return str(self.summary_frame())
 
 
+def limits_frame(
+    limits: tuple[np.ndarray, np.ndarray], targets: Sequence[str], index: pd.Index
+) -> pd.DataFrame:
+    """Lower and upper ends (h, m) as columns ``lower y`` and ``upper y`` a target."""
+    low, high = limits
+    columns = {}
+    for j, name in enumerate(targets):
+        columns[f"lower {name}"], columns[f"upper {name}"] = low[:, j], high[:, j]
+    return pd.DataFrame(columns, index=index)
+
+
 def chosen_frame(frames: Mapping[str, pd.DataFrame], target: str | None) -> pd.DataFrame:
     """The frame of a target; that of the only one, or all side by side."""
     if target is not None:
@@ -171,3 +178,11 @@ def check_steps(steps: Any, name: str = "steps") -> int:
     if not whole or steps < 1:
         raise ForecastError(f"{name}={steps!r}: give a whole number of periods of at least 1.")
     return int(steps)
+
+
+def check_horizon(horizon: Any, most: int) -> int:
+    """Refuse a horizon for which nothing was estimated."""
+    found = check_steps(horizon, "horizon")
+    if found > most:
+        raise SpecificationError(f"horizon={horizon}: the model was estimated for 1 to {most}.")
+    return found

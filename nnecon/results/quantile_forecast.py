@@ -9,7 +9,7 @@ from scipy import stats
 
 from nnecon.exceptions import ForecastError
 from nnecon.inference.quantile_paths import values_of
-from nnecon.results.outlook import check_level, chosen_frame
+from nnecon.results.outlook import check_level, chosen_frame, limits_frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +79,7 @@ class QuantileForecast:
 
     def conf_int(self, alpha: float = 0.1) -> pd.DataFrame:
         """Intervals with level ``1 - alpha``: columns ``lower y`` and ``upper y`` a target."""
-        low, high = self.limits(alpha)
-        columns = {}
-        for j, name in enumerate(self.targets):
-            columns[f"lower {name}"], columns[f"upper {name}"] = low[:, j], high[:, j]
-        return pd.DataFrame(columns, index=self.index)
+        return limits_frame(self.limits(alpha), self.targets, self.index)
 
     def summary_frame(self, alpha: float = 0.1, target: str | None = None) -> pd.DataFrame:
         """Quantiles and interval of each period.

@@ -11,21 +11,12 @@ from nnecon.data.series import Series
 from nnecon.data.windows import standard_rows
 from nnecon.estimation.quantile_regression import check_loss
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.lag_effects import LagEffects
 from nnecon.inference.quantile_paths import rearranged
 from nnecon.results.equations import Equation, linear_table
-from nnecon.results.future import (
-    complete_rows,
-    ordinals_from,
-)
+from nnecon.results.future import complete_rows, ordinals_from
 from nnecon.results.new_data import NewData
-from nnecon.results.outlook import check_steps
+from nnecon.results.outlook import check_horizon
 from nnecon.results.path import CrossValidation, RegularizationPath
-
-FORMATS: dict[Any, Any] = {
-    "penalty": "{:.4g}".format, "edf": 1, "below": 3, "loss": 4, "linear": 4,
-    "CV loss": 4, "CV linear": 4,
-}  # fmt: skip
 
 
 class QuantileNumbers(NewData):
@@ -75,11 +66,6 @@ class QuantileNumbers(NewData):
     # -- estimate ---------------------------------------------------------------------------------
 
     @property
-    def targets(self) -> list[str]:
-        """Names of the targets."""
-        return self.model.endog_names
-
-    @property
     def quantiles(self) -> tuple[float, ...]:
         """Levels."""
         return self.model.quantiles
@@ -93,10 +79,7 @@ class QuantileNumbers(NewData):
         """The equations of one horizon of direct forecasts, from 1."""
         if self.iterated:
             raise SpecificationError("at() is for strategy='direct', which has several horizons.")
-        if check_steps(horizon, "horizon") > len(self.parts):
-            raise SpecificationError(
-                f"horizon={horizon}: the model was estimated for 1 to {len(self.parts)}."
-            )
+        check_horizon(horizon, len(self.parts))
         part = (self.parts[horizon - 1],)
         return type(self)(self.model.at(horizon), part, self.search, self.data, self.begin)
 
@@ -148,16 +131,6 @@ class QuantileNumbers(NewData):
         return pd.Series([one.edf for one in self._own], self._labels, name="edf")
 
     @property
-    def is_linear(self) -> bool:
-        """Whether every equation is a linear quantile regression."""
-        return all(one.is_linear for one in self.equations)
-
-    @property
-    def converged(self) -> bool:
-        """Whether every equation is certified."""
-        return all(one.converged for one in self.equations)
-
-    @property
     def path(self) -> dict[Any, RegularizationPath]:
         """Regularisation path by target and level, where there is one."""
         found = {place: one.path for place, one in zip(self._places(), self._own, strict=True)}
@@ -172,15 +145,8 @@ class QuantileNumbers(NewData):
     @cached_property
     def effects(self) -> pd.DataFrame:
         """Average derivative of each quantile by each lag, columns by target and level."""
-        model = self.model
-        columns = [
-            LagEffects(
-                one.network, model.layout, one.scaling, one.objective.inputs, model.series.names
-            )(one.params)
-            for one in self._own
-        ]
-        found = pd.concat(columns, axis=1)
-        return found.set_axis(self._labels, axis=1)
+        columns = [self._lag_effects(one) for one in self._own]
+        return pd.concat(columns, axis=1).set_axis(self._labels, axis=1)
 
     # -- fit --------------------------------------------------------------------------------------
 

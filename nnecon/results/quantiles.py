@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnecon.data.storage import pack_frame
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.quantile_paths import quantile_paths, rearranged, scores_of
 from nnecon.inference.simulation import draw_shocks, scenario
 from nnecon.report import tables
-from nnecon.results.archive import under_prefix, write_archive
+from nnecon.results.archive import write_archive
 from nnecon.results.fan import fan_chart
-from nnecon.results.forecast_archive import equations_state
+from nnecon.results.forecast_archive import forecaster_state, horizons_state
 from nnecon.results.future import (
     Future,
     direct_future,
@@ -220,18 +219,9 @@ class QuantileResults(QuantileNumbers):
 
     def save(self, path: str | Path) -> None:
         """Write the results to a file that :func:`nnecon.load` reads: a zip of JSON and arrays."""
-        model, arrays = self.model.state()
-        arrays = under_prefix("model", arrays)
-        meta: dict[str, Any] = {"model": model, "quantiles": []}
-        for at, part in enumerate(self.parts):
-            described, held = equations_state(part)
-            meta["quantiles"].append({**described, "search": self.search})
-            arrays |= under_prefix(f"estimate{at}", held)
-        if self.data is not self.model.series:
-            meta["data"], frame = pack_frame(self.data.frame, "frame")
-            meta["begin"] = self.begin
-            arrays |= under_prefix("data", frame)
-        write_archive(path, meta, arrays)
+        meta, arrays = forecaster_state(self)
+        meta["quantiles"], held = horizons_state(self.parts, [self.search] * len(self.parts))
+        write_archive(path, meta, arrays | held)
 
     def __str__(self) -> str:
         return str(self.summary())

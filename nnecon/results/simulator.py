@@ -183,8 +183,8 @@ class Simulator:
         self, count: int, rng: np.random.Generator
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draws of the parameters: linear parts (p, m) and moves of the networks (l, d, k)."""
-        places = [one.scaling.linear for one in self.equations]
-        found = draw_parameters(self._estimated(), count, rng, places, self.system.layout.n_linear)
+        n_linear = self.system.layout.n_linear
+        found = draw_parameters(self._estimated(), count, rng, self._places, n_linear)
         return list(zip(found.linear, found.moves, strict=True))
 
     def responses(
@@ -218,7 +218,7 @@ class Simulator:
         scenarios = [self.scenario(future) for future in futures]
         steps, count = len(futures[0].imposed), each * len(futures)
         equations = self._estimated()
-        places, p = [one.scaling.linear for one in self.equations], self.system.layout.n_linear
+        places, p = self._places, self.system.layout.n_linear
         middle = debiased(equations, places, p)
         shocks = self.shocks(kind, MORE * count, steps, rng)
         periods = together(scenarios, MORE * each)
@@ -237,7 +237,7 @@ class Simulator:
                 for draw in zip(draws.linear, draws.moves, impacts, strict=True)
             ]
         )
-        apart = self._responses_apart(given, impulse, size)
+        apart = self._responses_apart(equations, given, impulse, size)
         if len(apart) > 1:
             signs = rng.choice([-1.0, 1.0], size=(BANDS, 1, 1)) / np.sqrt(len(apart) - 1.0)
             found += signs * apart[rng.integers(len(apart), size=BANDS)]
@@ -248,14 +248,17 @@ class Simulator:
         return mean, low, high
 
     def _responses_apart(
-        self, given: tuple[System, Scenario, np.ndarray], impulse: int, size: float
+        self,
+        equations: Sequence[Estimated],
+        given: tuple[System, Scenario, np.ndarray],
+        impulse: int,
+        size: float,
     ) -> np.ndarray:
         """Deviations of the response of each start's networks, shape (d, h, m)."""
         system, periods, shocks = given
         count = system.networks.shape[1] if len(system.live) else 1
         if count == 1:
             return np.zeros((1, 1, 1))
-        places, p = [one.scaling.linear for one in self.equations], system.layout.n_linear
         found = []
         for draw in range(count):
             # a start's networks in the place of all keep compiled functions as they are
@@ -263,10 +266,10 @@ class Simulator:
                 replace(one, params=np.repeat(one.params[draw : draw + 1], count, axis=0))
                 if one.live
                 else one
-                for one in self._estimated()
+                for one in equations
             ]
             networks = np.repeat(system.networks[:, draw : draw + 1], count, axis=1)
-            own = debiased(alone, places, p)
+            own = debiased(alone, self._places, system.layout.n_linear)
             found.append(
                 mean_response(
                     replace(system, networks=networks), periods, shocks, impulse, size,
@@ -274,6 +277,11 @@ class Simulator:
                 )
             )  # fmt: skip
         return np.stack(found) - np.mean(found, axis=0)
+
+    @property
+    def _places(self) -> list[np.ndarray]:
+        """Positions of each equation's linear regressors among all."""
+        return [one.scaling.linear for one in self.equations]
 
     def _estimated(self) -> list[Estimated]:
         return [

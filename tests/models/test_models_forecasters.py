@@ -236,7 +236,7 @@ def test_average_effects_are_mean_derivatives(frame, fits):
             if position >= lag:
                 endog[position - lag, 1] += step
             rows = raw_rows(layout, endog, np.empty((len(endog), 0)), np.array([position]))
-            values.append(results._values(equation, standard_rows(equation.scaling, rows))[0])
+            values.append(equation.values(standard_rows(equation.scaling, rows))[0])
         return np.mean(values)
 
     for lag in (1, 2):

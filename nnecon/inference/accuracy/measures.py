@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from nnecon.estimation.quantile_regression import check_loss
+
 MEASURES = ("rmse", "mae", "mase", "smape", "crps", "quantile_score")
 
 
@@ -166,8 +168,7 @@ def quantile_loss(
     >>> quantile_loss(np.array([2.0, -2.0]), np.zeros(2), 0.25).tolist()
     [0.5, 1.5]
     """
-    error = actual - quantile
-    return np.maximum(level * error, (level - 1.0) * error)
+    return check_loss(actual - quantile, level)
 
 
 def mean_changes(
