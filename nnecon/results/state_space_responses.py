@@ -18,8 +18,11 @@ from nnecon.results.responses import ImpulseResponses
 from nnecon.results.state_space_outlooks import StateSpaceOutlooks
 from nnecon.results.state_space_predictions import StateSpacePredictions
 
-HISTORY_PATHS = 400
+PATHS = 4000
 """Paths over all histories of a response."""
+
+BAND_PATHS = 400
+"""The same for each draw of the parameters; the band is centred on the response."""
 
 BANDS = 100
 """Draws of the parameters for the band of a response."""
@@ -142,6 +145,7 @@ class StateSpaceResponses(StateSpacePredictions):
         history: Any = "all",
         *,
         level: float | None = 0.9,
+        repetitions: int = PATHS,
         rng: int | np.random.Generator = 0,
     ) -> ImpulseResponses:
         """Generalised impulse responses (Koop, Pesaran and Potter, 1996).
@@ -159,11 +163,14 @@ class StateSpaceResponses(StateSpacePredictions):
         periods : int
             Periods after the shock.
         history : "all", label or boolean mask
-            Periods in which the shock happens: all, one, or those where a mask is true, such as
-            recessions. At most 100, evenly spread.
+            Periods in which the shock happens, after the first: all, one, or those where a mask is
+            true, such as recessions. At most 100, evenly spread.
         level : float, optional
             Level of the bands, which are percentiles over draws of the parameters from their normal
             approximation, centred on the estimate; None for no bands.
+        repetitions : int
+            Simulated paths over all histories, at least 8 each; the error of the mean falls with
+            their root.
         rng : int or numpy.random.Generator
             Seed.
         """
@@ -172,26 +179,28 @@ class StateSpaceResponses(StateSpacePredictions):
             check_level(level)
         covariance = self._factor @ self._factor.T
         given = float(np.sqrt(covariance[at, at])) if size is None else float(size)
+        if isinstance(history, np.ndarray | list) and len(history) == len(self.index):
+            # the first period has no state before it
+            history = np.asarray(history)[1:]
         rows, words = chosen_histories(self.index[1:], history, len(self.index) - 1)
         rows = rows + 1 + self._shown.start
         random = np.random.default_rng(rng)
-        each = max(8, HISTORY_PATHS // len(rows))
-        network = self.model.network
-        shape = (each * len(rows), steps)
-        mean = self._response(self._standard, rows, at, given, shape, 0)
+        seed = int(random.integers(2**31))
+
+        def response(params: np.ndarray, paths: int) -> np.ndarray:
+            shape = (max(8, paths // len(rows)) * len(rows), steps)
+            return self._response(params, rows, at, given, shape, seed)
+
+        mean = response(self._standard, check_steps(repetitions, "repetitions"))
         low = high = mean
         if level is not None:
-            seed = int(random.integers(2**31))
             draws = np.stack(
-                [
-                    self._response(draw, rows, at, given, shape, seed)
-                    for draw in self._parameter_draws(BANDS, random)
-                ]
+                [response(draw, BAND_PATHS) for draw in self._parameter_draws(BANDS, random)]
             )
             draws = draws[np.isfinite(draws).all(axis=(1, 2))]
             draws += mean - draws.mean(axis=0)
             low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
-        reference = self._reference(at, given, steps - 1, network.n_series)
+        reference = self._reference(at, given, steps - 1, self.model.network.n_series)
         names = tuple(self.model.endog_names)
         return ImpulseResponses(
             impulse, given, words, names, mean, low, high, level or 0.0, reference

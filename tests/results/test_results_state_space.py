@@ -141,31 +141,62 @@ def test_news_equal_statsmodels(ours, theirs, nile):
 # -- responses ------------------------------------------------------------------------------------
 
 
-def test_generalised_responses_of_a_threshold_model():
-    """relu is a threshold: y = .2 + .9 max(y_1 - .5, 0) + u against brute force."""
+def threshold(y):
+    """The mean of the next period: slope .9 above .5, and -.4 below."""
+    return 0.2 + 0.9 * np.maximum(y - 0.5, 0.0) + 0.4 * np.maximum(0.5 - y, 0.0)
+
+
+@pytest.fixture(scope="module")
+def regimes():
+    """A threshold autoregression, its two regimes the states of a network of relu units."""
     rng = np.random.default_rng(0)
     y = np.zeros(120)
     for t in range(1, 120):
-        y[t] = 0.2 + 0.9 * max(y[t - 1] - 0.5, 0.0) + rng.normal()
-    model = ne.RNNStateSpace(y, k_states=1, activation="relu", linear_part=False)
+        y[t] = threshold(y[t - 1]) + rng.normal()
+    model = ne.RNNStateSpace(y, k_states=2, activation="relu", linear_part=False)
     params = pd.Series(0.0, index=model.param_names)
-    params["intercept.y"], params["loading.h1.y"] = 0.2, 0.9
-    params["bias.h1"], params["input.L1.y.h1"], params["sqrt.var.y"] = -0.5, 1.0, 1.0
-    results = model.results_at(params)
-    found = results.girf("y", size=2.0, periods=4, history=100, level=None)
-    paths = 200_000
-    shocks = rng.normal(size=(5, paths))
-    with_shock, without = np.full(paths, y[99]), np.full(paths, y[99])
-    brute = []
-    for h in range(5):
-        first = 2.0 if h == 0 else shocks[h]
-        with_shock = 0.2 + 0.9 * np.maximum(with_shock - 0.5, 0.0) + first
-        without = 0.2 + 0.9 * np.maximum(without - 0.5, 0.0) + shocks[h]
-        brute.append((with_shock - without).mean())
-    # 400 paths with common shocks
-    np.testing.assert_allclose(found.mean[:, 0], brute, atol=0.12)
-    small = results.girf("y", size=-2.0, periods=4, history=100, level=None)
-    assert abs(small.mean[1, 0]) < abs(found.mean[1, 0])
+    params[["intercept.y", "sqrt.var.y"]] = 0.2, 1.0
+    params[["loading.h1.y", "bias.h1", "input.L1.y.h1"]] = 0.9, -0.5, 1.0
+    params[["loading.h2.y", "bias.h2", "input.L1.y.h2"]] = 0.4, 0.5, -1.0
+    return y, model.results_at(params)
+
+
+def brute_force(before, size, steps, paths, rng):
+    """Mean difference between paths with and without the shock, and its standard error."""
+    start = np.repeat(before, paths)
+    shocked, plain, found = start, start, []
+    for h in range(steps + 1):
+        shock = rng.normal(size=len(start))
+        shocked = threshold(shocked) + (size if h == 0 else shock)
+        plain = threshold(plain) + shock
+        found.append(shocked - plain)
+    apart = np.array(found)
+    return apart.mean(axis=1), apart.std(axis=1) / np.sqrt(len(start))
+
+
+@pytest.mark.parametrize("size", [2.0, -2.0])
+@pytest.mark.parametrize("kind", ["one period", "recessions"])
+def test_generalised_responses_of_a_threshold_model(regimes, size, kind):
+    y, results = regimes
+    # the shock happens in these periods
+    rows = np.array([100]) if kind == "one period" else np.flatnonzero(y < -0.5)
+    history = 100 if kind == "one period" else y[results.index] < -0.5
+    expected, error = brute_force(
+        y[rows - 1], size, 4, 200_000 // len(rows), np.random.default_rng(1)
+    )
+    found = results.girf(
+        "y", size=size, periods=4, history=history, level=None, repetitions=200_000
+    )
+    np.testing.assert_array_less(np.abs(found.mean[:, 0] - expected), 5.0 * error + 1e-12)
+    np.testing.assert_allclose(found.mean[:, 0], expected, atol=0.02)
+    # by default with fewer paths, and another seed takes others
+    short = [
+        results.girf("y", size=size, periods=4, history=history, level=None, rng=rng).mean[:, 0]
+        for rng in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(short[0], short[1])
+    assert not np.array_equal(short[0], short[2])
+    np.testing.assert_allclose(short[0], expected, atol=0.1)
 
 
 def test_linear_responses_are_those_of_the_var(classical):
