@@ -92,12 +92,27 @@ class AutoencoderKernels(NamedTuple):
     features: Callable[..., jax.Array]
 
 
+def output_regressors(network: Autoencoder) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """From parameters and scores (n, q) to what the output layer sees and is estimated on."""
+    encode = jax.vmap(network.encode, in_axes=(None, 0))
+    features = jax.vmap(network.features, in_axes=(None, 0))
+
+    def regressors_of(params, scores):
+        seen = features(params, encode(params, scores))
+        if network.tied:
+            return seen, jnp.concatenate([jnp.ones_like(scores[:, :1]), scores], axis=1)
+        return seen, seen
+
+    return regressors_of
+
+
 @lru_cache(maxsize=64)
 def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
     """Compile (lazily, once a shape) what estimation and results need."""
     encode = jax.vmap(network.encode, in_axes=(None, 0))
     features = jax.vmap(network.features, in_axes=(None, 0))
     ridge, inner = network.penalised_output, network.penalised
+    regressors_of = output_regressors(network)
 
     def solve(regressors, target, weights, alpha):
         shrink = jnp.diag(alpha / target.shape[1] * ridge + TINY / target.shape[1])
@@ -113,13 +128,6 @@ def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
         half = jax.scipy.linalg.solve_triangular(roots, right, lower=True)
         found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
         return found[:, :, 0].T
-
-    def regressors_of(params, scores):
-        codes = encode(params, scores)
-        seen = features(params, codes)
-        if network.tied:
-            return seen, jnp.concatenate([jnp.ones_like(scores[:, :1]), scores], axis=1)
-        return seen, seen
 
     def output(params, scores, target, weights, alpha):
         return solve(regressors_of(params, scores)[1], target, weights, alpha)
@@ -157,6 +165,8 @@ class AutoencoderPath:
     starts : ndarray of shape (s,)
         Objectives that the random starts led to.
     iterations : ndarray of int of shape (m,)
+    notes : str
+        What trainings say about their ends, a line a penalty.
     """
 
     params: np.ndarray
@@ -166,14 +176,26 @@ class AutoencoderPath:
     ceiling: np.ndarray
     starts: np.ndarray
     iterations: np.ndarray
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathWork:
-    """What all samples of a batch share: network, penalties (descending), tolerance."""
+    """What all samples of a batch share.
+
+    Attributes
+    ----------
+    network : Autoencoder
+    alphas : ndarray of shape (m,)
+        Penalties, descending.
+    training : callable, optional
+        Mini-batches in the place of L-BFGS
+        (:class:`nnecon.estimation.autoencoder_batches.BatchTraining`).
+    """
 
     network: Autoencoder
     alphas: np.ndarray
+    training: "Callable[..., Solved] | None" = None
 
     def __call__(
         self, items: list[tuple[PanelSample, np.ndarray]], monitor: Monitor
@@ -186,15 +208,21 @@ class PathWork:
         alphas = self.alphas
         m, begin = len(alphas), (3 * len(alphas)) // 5
         ceiling = linear_objective(self.network, sample, monitor)
-        tried = [self._solve(sample, start, alphas[begin], FIRST, monitor) for start in starts]
+        share = 1.0 / (len(starts) + m - 1)
+
+        def solve(start: np.ndarray, at: int, limit: int) -> Solved:
+            if self.training is not None:
+                return self.training(self.network, sample, start, alphas[at], monitor, share)
+            solved = solve_autoencoder(self.network, sample, start, alphas[at], limit, monitor)
+            monitor.advance(share)
+            return solved
+
+        tried = [solve(start, begin, FIRST) for start in starts]
         reached = np.array([solved.value for solved in tried])
         found = {begin: tried[int(reached.argmin())]}
-        monitor.advance(0.5)
         for step, stop in ((-1, -1), (1, m)):
             for at in range(begin + step, stop, step):
-                before = found[at - step].params
-                found[at] = self._solve(sample, before, alphas[at], LATER, monitor)
-        monitor.advance(0.5)
+                found[at] = solve(found[at - step].params, at, LATER)
         objective = np.array([found[at].value for at in range(m)])
         linear = ~(objective < ceiling * (1.0 - GAIN))
         params = np.stack([found[at].params for at in range(m)])
@@ -207,14 +235,12 @@ class PathWork:
             np.array([ceiling]),
             reached,
             np.array([found[at].iterations for at in range(m)]),
+            "\n".join(found[at].note for at in range(m)),
         )
-
-    def _solve(self, sample: PanelSample, start: np.ndarray, alpha: float, limit: int, monitor):
-        return solve_autoencoder(self.network, sample, start, alpha, limit, monitor)
 
 
 class Solved(NamedTuple):
-    """Where L-BFGS ended.
+    """Where L-BFGS or a training ended, after how many iterations or epochs, and a note.
 
     ``certificate`` is the largest gradient by a parameter (times its size where that is over one)
     as a share of the objective.
@@ -224,6 +250,7 @@ class Solved(NamedTuple):
     value: float
     certificate: float
     iterations: int
+    note: str = ""
 
 
 def solve_autoencoder(
@@ -250,9 +277,14 @@ def solve_autoencoder(
         jac=True,
         options={"maxiter": limit, "maxfun": 10**6, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9},
     )
-    size = np.maximum(np.abs(found.x), 1.0)
-    relative = float(np.max(np.abs(found.jac) * size) / max(found.fun, 1e-300))
+    relative = relative_gradient(found.x, found.jac, float(found.fun))
     return Solved(found.x, float(found.fun), relative, int(found.nit))
+
+
+def relative_gradient(params: np.ndarray, gradient: np.ndarray, value: float) -> float:
+    """The largest gradient by a parameter (times its size over one) as a share of the objective."""
+    size = np.maximum(np.abs(params), 1.0)
+    return float(np.max(np.abs(gradient) * size) / max(value, 1e-300))
 
 
 def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor) -> float:

@@ -128,7 +128,7 @@ def take(base: jax.Array, columns: tuple[int, ...]) -> jax.Array:
 
 
 Block = tuple["np.ndarray | Rows", np.ndarray, np.ndarray]
-"""Inputs (b, r), target (b,) and weights (b,)."""
+"""Inputs (b, r), target (b,) or (b, N), and weights (b,), (b, 1) or (b, N)."""
 
 
 def cut(
@@ -149,6 +149,6 @@ def cut(
             if lack:
                 # a row that is there, since others may not be in the domain of the function
                 rows = np.concatenate([rows, np.repeat(rows[:1], lack, axis=0)])
-                some = np.concatenate([some, np.repeat(some[:1], lack)])
-                own = np.concatenate([own, np.zeros(lack, dtype)])
+                some = np.concatenate([some, np.repeat(some[:1], lack, axis=0)])
+                own = np.concatenate([own, np.zeros((lack, *own.shape[1:]), dtype)])
             yield columns, rows, some, own

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnecon.estimation.autoencoder_batches import best_output
 from nnecon.estimation.autoencoding import autoencoder_kernels
+from nnecon.estimation.blockwise import BLOCK
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.kernels import double_precision
 from nnecon.inference.factor_alignment import Alignment
@@ -165,6 +167,8 @@ def output_layer(
     alpha: float,
 ) -> np.ndarray:
     """The best output layer for other parameters, shape (n_features, N)."""
+    if len(inputs) > BLOCK:
+        return best_output(network, params, inputs, target, weights, alpha)
     with double_precision():
         return np.asarray(
             autoencoder_kernels(network).output(params, inputs, target, weights, alpha)

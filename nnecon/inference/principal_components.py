@@ -24,6 +24,10 @@ CONVERGED, MOST = 1e-11, 10_000
 NEAR, MEMORY = 1e-3, 8
 """Relative change from which on steps are extrapolated, and from how many of the last ones."""
 
+MANY, REGULAR = 2000, 1e-6
+"""Incomplete rows from which on they are filled by normal equations, all together, where the least
+eigenvalue of these is at least the second number (the largest is at most one)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standardisation:
@@ -72,12 +76,28 @@ class Filling:
         if known.all():
             return values
         standard = self.standardisation.apply(values)
+        rows = np.flatnonzero(~known.all(axis=1))
         filled = np.array(standard)
-        for pattern, rows in _patterns(known):
-            own = self.loadings[pattern]
-            scores = np.linalg.lstsq(own, standard[np.ix_(rows, pattern)].T, rcond=None)[0]
-            filled[np.ix_(rows, ~pattern)] = (self.loadings[~pattern] @ scores).T
+        for at in range(0, len(rows), MANY):
+            part = rows[at : at + MANY]
+            filled[part] = self._scores(standard[part], known[part]) @ self.loadings.T
         return np.where(known, values, self.standardisation.undo(filled))
+
+    def _scores(self, standard: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Least-squares scores (n, k) of incomplete rows (n, N)."""
+        k = self.loadings.shape[1]
+        scores, regular = np.empty((len(standard), k)), np.zeros(len(standard), dtype=bool)
+        if len(standard) == MANY:
+            pairs = (self.loadings[:, :, None] * self.loadings[:, None, :]).reshape(-1, k * k)
+            grams = (known @ pairs).reshape(-1, k, k)
+            regular = np.linalg.eigvalsh(grams)[:, 0] >= REGULAR
+            right = np.where(known, standard, 0.0) @ self.loadings
+            scores[regular] = np.linalg.solve(grams[regular], right[regular, :, None])[:, :, 0]
+        for pattern, number in _patterns(known, ~regular):
+            own = self.loadings[pattern]
+            target = standard[np.ix_(number, pattern)].T
+            scores[number] = np.linalg.lstsq(own, target, rcond=None)[0].T
+        return scores
 
 
 def fill_missing(
@@ -209,9 +229,9 @@ def _vectors(gram: np.ndarray, k: int) -> np.ndarray:
     return eigh(gram, subset_by_index=[n - k, n - 1])[1][:, ::-1]
 
 
-def _patterns(known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows (positions) with missing values, together where the same columns are known."""
-    rows = np.flatnonzero(~known.all(axis=1))
+def _patterns(known: np.ndarray, among: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions of some of the rows (a mask), together where the same columns are known."""
+    rows = np.flatnonzero(among)
     patterns, number = np.unique(known[rows], axis=0, return_inverse=True)
     number = np.ravel(number)
     return [(pattern, rows[number == at]) for at, pattern in enumerate(patterns)]

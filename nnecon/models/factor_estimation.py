@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nnecon.estimation.autoencoder_batches import evaluated
 from nnecon.estimation.autoencoding import (
     POLISH,
     AutoencoderPath,
@@ -34,7 +35,7 @@ CONVERGED = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimated:
-    """What an estimation finds: the model as a function, and how it was chosen."""
+    """What an estimation finds: the model as a function, how it was chosen, what training says."""
 
     mapping: FactorMap
     components: ComponentMap
@@ -43,6 +44,7 @@ class Estimated:
     cv: ReconstructionCV | None
     certificate: float
     iterations: int
+    note: str = ""
 
 
 def estimate(
@@ -73,7 +75,7 @@ def estimate(
         (sample, random_starts(task, base, n_starts, own))
         for sample, base, own in zip(samples, extractions, streams, strict=True)
     ]
-    work = PathWork(task.network, grid)
+    work = PathWork(task.network, grid, task.batches)
     found = execution.run(work, [([item],) for item in items], record=AutoencoderPath)
     paths = [records[0] for records in found]
     cv, chosen = None, float(alpha) if not isinstance(alpha, str) else np.inf
@@ -87,17 +89,21 @@ def estimate(
     path = _as_path(samples[0], task, alphas, paths[0], cv)
     final = polished(task, whole, samples[0], paths[0], grid, chosen)
     mapping = components if final is None else final.mapping
-    certificate, iterations = (0.0, 0) if final is None else (final.certificate, final.iterations)
-    return Estimated(mapping, components, chosen, path, cv, certificate, iterations)
+    if final is None:
+        return Estimated(mapping, components, chosen, path, cv, 0.0, 0)
+    return Estimated(
+        mapping, components, chosen, path, cv, final.certificate, final.iterations, final.note
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polished:
-    """The estimate at one penalty, its largest relative gradient, and iterations."""
+    """The estimate at one penalty, its largest relative gradient, iterations or epochs, a note."""
 
     mapping: NetworkMap
     certificate: float
     iterations: int
+    note: str
 
 
 def polished(
@@ -108,18 +114,28 @@ def polished(
     grid: np.ndarray,
     alpha: float,
 ) -> Polished | None:
-    """The estimate at one of the penalties; None where principal components are no worse."""
+    """The estimate at one of the penalties; None where principal components are no worse.
+
+    A training is reported as it ended, with the best output layer; L-BFGS goes on to the minimum.
+    """
     if not np.isfinite(alpha):
         return None
     at = int(np.argmin(np.abs(np.log(grid / alpha))))
     if path.linear[at]:
         return None
-    with double_precision():
-        solved = solve_autoencoder(task.network, sample, path.params[at], alpha, POLISH, Monitor())
+    if task.batches is not None:
+        solved = evaluated(task.network, sample, path.params[at], alpha)._replace(
+            iterations=int(path.iterations[at]), note=path.notes.split("\n")[at]
+        )
+    else:
+        with double_precision():
+            solved = solve_autoencoder(
+                task.network, sample, path.params[at], alpha, POLISH, Monitor()
+            )
     if not solved.value < path.ceiling[0]:
         return None
     mapping = mapping_of(task, whole, sample, solved.params, alpha)
-    return Polished(mapping, solved.certificate, solved.iterations)
+    return Polished(mapping, solved.certificate, solved.iterations, solved.note)
 
 
 def rebuilt(

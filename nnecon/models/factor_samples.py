@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnecon.data.panel import Panel, check_known
+from nnecon.estimation.autoencoder_batches import BatchTraining
 from nnecon.estimation.autoencoding import PanelSample
 from nnecon.exceptions import DataError
 from nnecon.inference.corruption import Corruption
@@ -33,12 +34,15 @@ class FactorTask:
     standardize : bool
     corruption : Corruption, optional
         What the encoder sees during estimation, of a denoising autoencoder.
+    batches : BatchTraining, optional
+        Mini-batches in the place of L-BFGS.
     """
 
     panel: Panel
     network: Autoencoder
     standardize: bool
     corruption: Corruption | None = None
+    batches: BatchTraining | None = None
 
     @property
     def is_linear(self) -> bool:

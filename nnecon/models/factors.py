@@ -17,6 +17,7 @@ from nnecon.data.panel import Panel, check_formula, panel_of, panel_of_formula
 from nnecon.estimation.execution import Execution, one_blas_thread
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Splitter
+from nnecon.estimation.training import Training
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_map import ComponentMap
@@ -25,6 +26,7 @@ from nnecon.models.factor_estimation import CONVERGED, estimate, rebuilt
 from nnecon.models.factor_samples import FactorTask
 from nnecon.models.factor_selection import reconstruction_folds
 from nnecon.models.factor_specification import FactorSpecification
+from nnecon.models.factor_training import read_training, warn_beaten, words_of
 from nnecon.models.forecast_settings import read_count as _whole
 from nnecon.models.settings import read_alphas
 from nnecon.results.factor_state import cv_from_state, index_from_state, path_from_state
@@ -260,6 +262,7 @@ class AutoencoderFactor(FactorSpecification):
         *,
         cv: int | Splitter | None = None,
         n_starts: int = 4,
+        method: str | Training = "auto",
         rng: int | np.random.Generator = 0,
         progress: bool | None = None,
         executor: Executor | None = None,
@@ -279,6 +282,10 @@ class AutoencoderFactor(FactorSpecification):
             are no periods.
         n_starts : int
             Random starts, the first from principal components.
+        method : {"auto", "lbfgs", "adam", "sgd"}, nnecon.Adam or nnecon.SGD
+            L-BFGS on all rows, which "auto" takes as well, or mini-batches, for samples of many
+            rows; a number as ``alpha`` is then estimated without a path, unless ``alphas`` are
+            given.
         rng : int or numpy.random.Generator
             Seed; the same number gives the same estimate.
         progress : bool, optional
@@ -294,22 +301,26 @@ class AutoencoderFactor(FactorSpecification):
         """
         rule = _read_alpha(alpha)
         grid = read_alphas(alphas)
+        draws = _whole("n_starts", n_starts)
+        for_folds, for_starts, for_noise, for_batches = generator(rng).spawn(4)
+        batches = read_training(method, self, int(for_batches.integers(2**31)))
         if isinstance(grid, int):
-            grid = np.geomspace(LARGEST, SMALLEST, grid)
+            alone = batches is not None and not isinstance(rule, str)
+            grid = np.empty(0) if alone else np.geomspace(LARGEST, SMALLEST, grid)
         if not isinstance(rule, str) and np.isfinite(rule):
             near = np.isclose(grid, rule, rtol=1e-9)
             grid = np.sort(np.r_[grid[~near], rule])[::-1]
-        draws = _whole("n_starts", n_starts)
-        for_folds, for_starts, for_noise = generator(rng).spawn(3)
         execution = Execution.check(executor, checkpoint)
         noise_seed = int(for_noise.integers(2**31)) if self.noise or self.masking else None
-        task = self._task(noise_seed)
+        task = replace(self._task(noise_seed), batches=batches)
         folds = None
         if isinstance(rule, str) or cv is not None:
             folds = reconstruction_folds(cv, self.panel, for_folds)
         with one_blas_thread(), progress_bar(progress) as report:
             execution = replace(execution, progress=report)
             found = estimate(task, rule, grid, folds, draws, for_starts, execution)
+        if batches is not None:
+            warn_beaten(rule, found)
         seed = f"rng={rng}" if isinstance(rng, Integral) else "rng given"
         facts = FactorFacts(
             found.alpha,
@@ -320,6 +331,8 @@ class AutoencoderFactor(FactorSpecification):
             f"{draws} starts, {seed}",
             draws,
             noise_seed,
+            "" if batches is None else words_of(batches),
+            found.note,
         )
         return AutoencoderFactorResults(
             self, found.mapping, found.components, self._baseline(found.components), facts,

@@ -36,7 +36,7 @@ class FactorDisplay:
             ("Estimate is:", BASELINE if self.is_linear else "an autoencoder"),
             ("R-squared:", f"{self.rsquare.iloc[-1]:.4f}"),
             ("R-squared, PCA:", f"{1 - self._component_share:.4f}"),
-            ("Converged:", "yes" if self.converged else "no"),
+            ("Converged:", _converged_words(self.facts)),
         ]
         if self.cv is not None:
             header += [
@@ -81,6 +81,11 @@ class FactorDisplay:
             notes.append("At this penalty no network has a lower objective than PCA.")
         if self.is_linear and not np.isfinite(self.alpha) and self.cv is not None:
             notes.append("No autoencoder has a smaller error on rows left out than PCA.")
+        if self.facts.is_trained:
+            notes.append(
+                f"{self.facts.training}. {self.facts.note} The output layer is the best one for "
+                f"the trained network; largest relative gradient {self.facts.certificate:.1e}."
+            )
         if self.cv is not None:
             notes.append(
                 f"Rows left out: {self.cv.description}; errors of standardised series, weighted "
@@ -245,6 +250,12 @@ class FactorDisplay:
 def _network_words(model: Any) -> str:
     words = model.description.partition(", ")[2]
     return words or "none"
+
+
+def _converged_words(facts: Any) -> str:
+    if facts.converged:
+        return "yes"
+    return "no (mini-batches)" if facts.is_trained else "no"
 
 
 def _left_out(cv: Any, name: str) -> str:

@@ -64,7 +64,7 @@ class FactorLoadings:
         ------
         SpecificationError
             The estimate is an autoencoder with several factors, whose loadings are not determined
-            one by one.
+            one by one, or comes from mini-batches.
 
         Notes
         -----
@@ -103,6 +103,11 @@ class FactorLoadings:
                 f"the {self.k_factors} factors of an autoencoder are determined up to a common "
                 "transformation alone, so that their loadings have no standard errors one by one; "
                 "fit(alpha=inf) gives principal components, k_factors=1 has a scale of its own."
+            )
+        if self.facts.is_trained:
+            raise SpecificationError(
+                "every bootstrap sample would be trained in mini-batches from several starts; "
+                "errors are those of fit(method='lbfgs'), on some of the rows where they are many."
             )
         kind, block = self._scheme(kind, block)
         seeds = generator(rng)

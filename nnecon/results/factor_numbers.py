@@ -35,6 +35,10 @@ class FactorFacts:
         Starts.
     noise_seed : int, optional
         Of the corrupted rows of a denoising autoencoder.
+    training : str
+        How it was trained in mini-batches; empty for L-BFGS.
+    note : str
+        What the training says about its end.
     """
 
     alpha: float
@@ -45,6 +49,13 @@ class FactorFacts:
     search: str
     n_starts: int = 4
     noise_seed: int | None = None
+    training: str = ""
+    note: str = ""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a network comes from mini-batches, and is near a minimum instead of at one."""
+        return bool(self.training and self.note)
 
 
 class FactorNumbers:

@@ -12,6 +12,7 @@ whose expectation is the objective of the whole sample.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -84,85 +85,86 @@ class Minibatch:
             ]
 
 
-class _ChainTraining:
-    """One chain: its rows, its random numbers, its problems."""
+class SampleTraining:
+    """Training on the rows of a sample that have weights: rows held out, shuffles, epochs.
+
+    Parameters
+    ----------
+    training : Training
+        The options.
+    steps : Steps
+        Compiled functions.
+    base, target : Array
+        Rows (n, d) and what they are to be mapped to, the first axis of length n.
+    weights : ndarray of shape (n,)
+        Zero leaves a row out.
+    seed : sequence of int
+        Of shuffles and hold-outs.
+    blocked : bool
+        Whether rows are in time.
+    scale : float
+        What a row of mean weight counts.
+    """
 
     def __init__(
         self,
-        solver: Minibatch,
-        objective: Objective,
-        chain: Chain,
+        training: Training,
         steps: Steps,
-        rows: Rows,
         base: jax.Array,
         target: jax.Array,
+        weights: np.ndarray,
+        seed: Sequence[int],
+        blocked: bool,
+        scale: float = 1.0,
     ) -> None:
-        self.training, self.objective, self.chain = solver.training, objective, chain
-        self.steps = steps
-        self.inputs = objective.inputs if len(rows) <= DOUBLE else rows
-        sampled = np.flatnonzero(chain.weights > 0).astype(np.int32)
+        self.training, self.steps, self.seed = training, steps, list(seed)
+        sampled = np.flatnonzero(weights > 0).astype(np.int32)
         if not len(sampled):
             raise SpecificationError("All weights are zero; there is no row to train on.")
-        self.seed = [solver.rng, *stream(chain)]
-        held = hold_out_size(self.training, len(sampled))
-        mean = chain.weights[sampled].mean()
-        if held and not solver.blocked:
+        held = hold_out_size(training, len(sampled))
+        mean = weights[sampled].mean()
+        if held and not blocked:
             sampled = np.random.default_rng(self.seed).permutation(sampled)
         self.rows, self.held = sampled[: len(sampled) - held], sampled[len(sampled) - held :]
-        n = len(chain.weights)
-        self.width = min(self.training.batch_size, n)
+        n = len(weights)
+        self.width = min(training.batch_size, n)
         self.capacity = -(-n // self.width)
         if held:
-            mean = chain.weights[self.rows].mean()
-        self.data = Data(base, target, jnp.asarray((chain.weights / mean).astype(np.float32)))
+            mean = weights[self.rows].mean()
+        shares = (scale * weights / mean).astype(np.float32)
+        self.data = Data(base, target, jnp.asarray(shares))
 
-    def trace(self, monitor: Monitor) -> Trace:
-        """Problems one after the other."""
-        objective, chain = self.objective, self.chain
-        found: list[Trained] = []
-        records = []
-        blocks = [(self.inputs, objective.target, chain.weights)]
-        for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
-            start = chain.start if after < 0 else found[after].params
-            inside = chain.start if after < 0 else found[after].inside
-            trained = self._train(position, float(alpha), start, inside, monitor)
-            found.append(trained)
-            records.append(
-                certificate(
-                    objective.network,
-                    objective.loss,
-                    objective.penalty,
-                    blocks,
-                    len(chain.weights),
-                    trained.params,
-                    float(alpha),
-                    min(BLOCK, len(chain.weights)),
-                )
-            )
-        loss, penalty, relative = np.array(records).T
-        return Trace(
-            np.array([trained.params for trained in found]),
-            loss,
-            penalty,
-            relative,
-            np.array([len(trained.history) for trained in found]),
-            found[-1].history,
-            found[-1].note,
-        )
-
-    def _train(
-        self, position: int, alpha: float, start: np.ndarray, inside: np.ndarray, monitor: Monitor
+    def train(
+        self,
+        position: int,
+        ridge: np.ndarray,
+        penalised: np.ndarray,
+        start: np.ndarray,
+        inside: np.ndarray,
+        monitor: Monitor,
+        share: float,
     ) -> Trained:
+        """Train once.
+
+        Parameters
+        ----------
+        position : int
+            Which of the sample's problems it is, for its random numbers.
+        ridge : ndarray of shape (k,)
+            The penalty times the weights of the squared parameters.
+        penalised : ndarray of shape (k,)
+            One where weight decay acts.
+        start, inside : ndarray
+            As in :func:`nnecon.estimation.solvers.training_course.train`.
+        monitor : Monitor
+            Told about progress.
+        share : float
+            What this training is of what the monitor counts.
+        """
         generator = np.random.default_rng([*self.seed, position])
         settings = problem_settings(
-            self.training,
-            alpha * self.objective.penalty.ridge,
-            self.objective.penalised,
-            len(self.rows),
-            self.width,
-            generator,
+            self.training, ridge, penalised, len(self.rows), self.width, generator
         )
-        share = 1 / len(self.chain.alphas)
         shuffled, left = [self._shuffle(generator)], [self.training.epochs - 1]
 
         def epoch(state: State) -> State:
@@ -192,13 +194,76 @@ class _ChainTraining:
         return jnp.asarray(index), count
 
 
-def stream(chain: Chain) -> list[int]:
-    """Numbers that depend on a chain's start and on which rows it uses, to seed its random stream.
+class _ChainTraining:
+    """One chain: its rows, its random numbers, its problems."""
 
-    Neither the order in which chains are solved nor the unit of the weights matters.
+    def __init__(
+        self,
+        solver: Minibatch,
+        objective: Objective,
+        chain: Chain,
+        steps: Steps,
+        rows: Rows,
+        base: jax.Array,
+        target: jax.Array,
+    ) -> None:
+        self.objective, self.chain = objective, chain
+        self.inputs = objective.inputs if len(rows) <= DOUBLE else rows
+        seed = [solver.rng, *stream(chain.start, chain.weights)]
+        self.sample = SampleTraining(
+            solver.training, steps, base, target, chain.weights, seed, solver.blocked
+        )
+
+    def trace(self, monitor: Monitor) -> Trace:
+        """Problems one after the other."""
+        objective, chain = self.objective, self.chain
+        found: list[Trained] = []
+        records = []
+        blocks = [(self.inputs, objective.target, chain.weights)]
+        for position, (alpha, after) in enumerate(zip(chain.alphas, chain.after, strict=True)):
+            start = chain.start if after < 0 else found[after].params
+            inside = chain.start if after < 0 else found[after].inside
+            trained = self.sample.train(
+                position,
+                float(alpha) * objective.penalty.ridge,
+                objective.penalised,
+                start,
+                inside,
+                monitor,
+                1 / len(chain.alphas),
+            )
+            found.append(trained)
+            records.append(
+                certificate(
+                    objective.network,
+                    objective.loss,
+                    objective.penalty,
+                    blocks,
+                    len(chain.weights),
+                    trained.params,
+                    float(alpha),
+                    min(BLOCK, len(chain.weights)),
+                )
+            )
+        loss, penalty, relative = np.array(records).T
+        return Trace(
+            np.array([trained.params for trained in found]),
+            loss,
+            penalty,
+            relative,
+            np.array([len(trained.history) for trained in found]),
+            found[-1].history,
+            found[-1].note,
+        )
+
+
+def stream(start: np.ndarray, weights: np.ndarray) -> list[int]:
+    """Numbers that depend on a start and on which rows have weight, to seed a random stream.
+
+    Neither the order in which problems are solved nor the unit of the weights matters.
     """
-    digest = hashlib.blake2b(np.ascontiguousarray(chain.start).tobytes(), digest_size=16)
-    digest.update(np.packbits(chain.weights > 0).tobytes())
+    digest = hashlib.blake2b(np.ascontiguousarray(start).tobytes(), digest_size=16)
+    digest.update(np.packbits(weights > 0).tobytes())
     return np.frombuffer(digest.digest(), dtype=np.uint32).tolist()
 
 
