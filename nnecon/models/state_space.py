@@ -16,7 +16,8 @@ from nnecon.estimation.execution import Execution
 from nnecon.estimation.random_numbers import generator
 from nnecon.estimation.resampling import Splitter
 from nnecon.estimation.state_space_likelihood import constrained
-from nnecon.estimation.state_space_search import Fit, Search, classical_fit, least_squares
+from nnecon.estimation.state_space_search import classical_fit, least_squares
+from nnecon.estimation.state_space_solution import Fit, Search
 from nnecon.exceptions import SpecificationError
 from nnecon.models.forecast_settings import read_count
 from nnecon.models.settings import read_alpha, read_alphas
@@ -85,8 +86,8 @@ class RNNStateSpace(StateSpaceData):
         ``"diffuse"`` (linear activations; exact) or ``"zero"``, where it is what a state of zero
         in the period before leads to.
     stable : bool
-        Whether the singular values of W stay under one, so that the state forgets its start: W is
-        then a contraction for all activations with slopes up to one.
+        Whether the singular values of W stay at .99 or under, so that the state forgets its start:
+        the transition is then a contraction for all activations with slopes up to one.
 
     Raises
     ------
@@ -292,6 +293,8 @@ class RNNStateSpace(StateSpaceData):
 
         Warns
         -----
+        ConvergenceWarning
+            The largest derivative of the objective at the estimate is over 1e-6.
         StabilityWarning
             The system moves away from where it is: its largest Lyapunov exponent is positive.
         """
@@ -327,6 +330,7 @@ class RNNStateSpace(StateSpaceData):
                 self, self._search(starts[0]), settings, replace(execution, progress=report)
             )
         results = RNNStateSpaceResults(self, replace(estimate, search=told), cov_type=cov_type)
+        results.warn_if_not_converged()
         results.warn_if_unstable()
         return results
 

@@ -10,15 +10,14 @@ from nnecon.estimation.execution import Execution
 from nnecon.estimation.folds import Folds
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.estimation.state_space_search import (
-    Fit,
     Followed,
-    Search,
     estimate,
     follow,
     grid,
     live_penalty,
     started,
 )
+from nnecon.estimation.state_space_solution import Fit, Search
 from nnecon.inference.state_space_information import degrees_of_freedom
 from nnecon.results.path import (
     CrossValidation,
@@ -30,6 +29,10 @@ from nnecon.results.state_space_numbers import StateSpaceEstimate
 
 PROBES = 2
 """Starts that look for the penalty at which the network comes alive."""
+
+ALONG = 1e-2
+"""Derivative under which a solution on the path counts as converged; what is reported is polished.
+"""
 
 RULES = {"cv": "cross-validation", "1se": "one-standard-error rule"}
 
@@ -161,15 +164,10 @@ def _describe(
     linear = network.where("lags", "exog")
     names = [name for name, own in zip(model.param_names, linear, strict=True) if own]
     user = np.array([model.units.to_user(each) for each in path.params])
-    freedom, slopes = [], []
-    for alpha, params in zip(ladder, path.params, strict=True):
-        own = search.classical() if np.isinf(alpha) else search
-        freedom.append(degrees_of_freedom(own, params, alpha))
-        own_slopes = search.likelihood.score(params, search.rows)[search.free] / len(means[0])
-        ridge = np.where(np.isinf(alpha), 0.0, alpha) * network.penalised * params
-        gap = np.abs(own_slopes - ridge[search.free])
-        own_free = (own.free & ~network.where("factor"))[search.free]
-        slopes.append(gap[own_free].max() if own_free.any() else 0.0)
+    freedom = [
+        degrees_of_freedom(search.classical() if np.isinf(alpha) else search, params, alpha)
+        for alpha, params in zip(ladder, path.params, strict=True)
+    ]
     errors = (search.rows.series - means) ** 2
     return RegularizationPath(
         alphas=ladder,
@@ -177,8 +175,8 @@ def _describe(
         train_score=np.nanmean(errors, axis=(1, 2)),
         effects=pd.DataFrame(user[:, linear], index=pd.Index(ladder, name="alpha"), columns=names),
         switches=np.zeros(len(ladder), dtype=bool),
-        converged=np.array(slopes) < 1e-2,
-        certificate=np.array(slopes),
+        converged=path.certificate < ALONG,
+        certificate=path.certificate,
         params=user,
         cv_mean=scores.mean(axis=0),
         cv_se=standard_error(scores),

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.activations import ACTIVATIONS
+from nnecon.nets.contraction import contraction, expansion
 from nnecon.nets.linear_part import BIAS
 
 STARTS = ("zero", "estimated", "conditional", "stationary", "diffuse")
@@ -79,7 +80,8 @@ class StateSpaceNetwork:
         The state before the first row: zero, parameters, or what makes the error of the period
         before it zero; with noise, the distribution of the state in the first row.
     stable : bool
-        Whether :meth:`constrain` keeps the largest singular value of W under one.
+        Whether :meth:`constrain` keeps the singular values of W up to
+        :data:`nnecon.nets.contraction.CEILING`.
     """
 
     n_series: int
@@ -221,17 +223,14 @@ class StateSpaceNetwork:
         """Parameters from an unrestricted vector.
 
         Standard deviations are squares, degrees of freedom two and a square; with ``stable`` the
-        transition is ``chol(I + AA')^-1 A``, whose singular values are under one.
+        transition is a :func:`~nnecon.nets.contraction.contraction`.
         """
         params = jnp.where(jnp.asarray(self.scales), free**2, free)
         if self.student:
             params = params.at[self.blocks["df"][0]].set(2.0 + free[self.blocks["df"][0]] ** 2)
         if self.stable:
             where, shape = self.blocks["transition"]
-            matrix = free[where].reshape(shape)
-            root = jnp.linalg.cholesky(jnp.eye(self.n_states) + matrix @ matrix.T)
-            within = jax.scipy.linalg.solve_triangular(root, matrix, lower=True)
-            params = params.at[where].set(within.ravel())
+            params = params.at[where].set(contraction(free[where].reshape(shape)).ravel())
         return params
 
     def unconstrain(self, params: np.ndarray) -> np.ndarray:
@@ -243,9 +242,7 @@ class StateSpaceNetwork:
             free[where] = np.sqrt(np.maximum(free[where] - 2.0, 0.0))
         if self.stable:
             where, shape = self.blocks["transition"]
-            matrix = free[where].reshape(shape)
-            gap = np.eye(self.n_states) - matrix @ matrix.T
-            free[where] = np.linalg.solve(np.linalg.cholesky(gap), matrix).ravel()
+            free[where] = expansion(free[where].reshape(shape)).ravel()
         return free
 
     def init(self, rng: np.random.Generator) -> np.ndarray:

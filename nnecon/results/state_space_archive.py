@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.storage import State, pack_frame, unpack_frame
-from nnecon.estimation.state_space_search import Fit
+from nnecon.estimation.state_space_solution import Fit
 from nnecon.results.archive import path_from_state, path_state, under, under_prefix
 from nnecon.results.path import CrossValidation
 from nnecon.results.state_space_numbers import StateSpaceEstimate

@@ -10,8 +10,14 @@ from scipy import stats
 
 from nnecon.data.series import Series
 from nnecon.estimation.state_space_likelihood import Likelihood, Moments
-from nnecon.estimation.state_space_search import Fit, Search
-from nnecon.exceptions import IdentificationWarning, SpecificationError, StabilityWarning, warn_user
+from nnecon.estimation.state_space_solution import Fit, Search
+from nnecon.exceptions import (
+    ConvergenceWarning,
+    IdentificationWarning,
+    SpecificationError,
+    StabilityWarning,
+    warn_user,
+)
 from nnecon.inference.kalman_smoother import Smoothed, smooth
 from nnecon.inference.state_space_information import (
     KINDS,
@@ -367,6 +373,17 @@ class StateSpaceNumbers(Immutable):
         The transition is that of states and series together, errors zero.
         """
         return stability(self._filtered[0].transitions)
+
+    def warn_if_not_converged(self) -> None:
+        """Warn where the search for the estimate has not arrived."""
+        left = self.estimate.fit.certificate
+        if not self.converged:
+            warn_user(
+                f"the search has not converged at the penalty {self.alpha:g}: the largest "
+                f"derivative of the objective is {left:.1e}, more than 1e-6. Use a larger alpha, "
+                "stable=True, fewer states or more starts.",
+                ConvergenceWarning,
+            )
 
     def warn_if_unstable(self) -> None:
         """Warn where the largest Lyapunov exponent is positive."""

@@ -5,12 +5,16 @@ import pandas as pd
 import pytest
 
 import nnecon as ne
-from nnecon.estimation import state_space_search
+from nnecon.estimation import state_space_search, state_space_solution
 from nnecon.estimation.execution import Execution
 from nnecon.estimation.innovations import Rows
 from nnecon.estimation.state_space_likelihood import Likelihood, constrained
-from nnecon.estimation.state_space_search import Fit, Search, estimate
+from nnecon.estimation.state_space_search import estimate
+from nnecon.estimation.state_space_solution import Fit, Search
+from nnecon.exceptions import ConvergenceWarning
+from nnecon.inference.state_space_information import covariance
 from nnecon.nets import StateSpaceNetwork
+from nnecon.nets.contraction import CEILING
 
 
 def rows_of(n=40, m=2, lags=2, gaps=False):
@@ -128,6 +132,98 @@ def test_a_search_ends_where_the_derivative_is_zero():
     assert model.loglike(results.params) == pytest.approx(results.llf)
 
 
+@pytest.fixture(scope="module")
+def at_the_edge():
+    """A fit with a small penalty, both singular values of the transition at the ceiling."""
+    macro = ne.datasets.load_macro().dropna()[["infl", "growth"]]
+    model = ne.RNNStateSpace(macro, k_states=2, linear_lags=1, stable=True)
+    results = model.fit(alpha=0.003, n_starts=2)
+    where, shape = model.network.blocks["transition"]
+    return results, where, results.estimate.fit.params[where].reshape(shape)
+
+
+def test_small_penalties_converge_at_the_edge_of_stability(at_the_edge):
+    results, where, transition = at_the_edge
+    assert results.converged
+    np.testing.assert_allclose(np.linalg.svd(transition)[1], CEILING, rtol=1e-9)
+    # what is left of the derivative only pushes singular values over the ceiling
+    fit, model = results.estimate.fit, results.model
+    ridge = 0.003 * model.network.penalised * fit.params
+    slope = model.likelihood.score(fit.params, model.sample.rows) / results.nobs - ridge
+    outside = np.ones(len(slope), dtype=bool)
+    outside[where] = False
+    assert np.abs(slope[outside]).max() < 1e-7
+    push = slope[where].reshape(2, 2) @ transition.T
+    np.testing.assert_allclose(push, push.T, atol=1e-7)
+    assert np.linalg.eigvalsh(push).min() > 0.0
+
+
+def test_errors_at_the_edge_of_stability_are_those_along_it(at_the_edge):
+    """Against the information of a model whose transition is a rotation of the ceiling's size."""
+    results, where, transition = at_the_edge
+    model, params = results.model, results.estimate.fit.params
+    angle = np.arctan2(transition[1, 0], transition[0, 0])
+    assert np.linalg.det(transition) > 0.0
+    others = np.setdiff1d(np.arange(len(params)), np.arange(where.start, where.stop))
+    n, ridge = results.nobs, 0.003 * model.network.penalised
+
+    def at(turn):
+        return CEILING * np.array([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)])
+
+    def along(turn):
+        return CEILING * np.array([-np.sin(turn), -np.cos(turn), np.cos(turn), -np.sin(turn)])
+
+    def gradient(point):
+        whole = np.empty(len(params))
+        whole[others], whole[where] = point[:-1], at(point[-1])
+        slope = model.likelihood.score(whole, model.sample.rows) - n * ridge * whole
+        return np.append(slope[others], slope[where] @ along(point[-1]))
+
+    point = np.append(params[others], angle)
+    steps = 1e-5 * np.eye(len(point))
+    information = -np.array([gradient(point + s) - gradient(point - s) for s in steps]) / 2e-5
+    own = np.linalg.inv(0.5 * (information + information.T))
+    full = np.zeros((len(params), len(point)))
+    full[others, np.arange(len(others))] = 1.0
+    full[where, -1] = along(angle)
+    expected = full @ own @ full.T
+    found = covariance(results._search, params, 0.003, "oim")
+    assert found.lacking == 0
+    np.testing.assert_allclose(found.matrix, expected, atol=1e-4 * np.abs(expected).max())
+    # the angle alone counts for the transition
+    weights = np.append(n * ridge[others], n * ridge[where].mean())
+    expected_edf = len(point) - np.trace(own[:-1, :-1] * weights[:-1])
+    assert results.edf == pytest.approx(expected_edf, abs=0.05)
+    scores = model.likelihood.scores(params, model.sample.rows) @ full
+    for kind in ("opg", "robust"):
+        squares = scores.T @ scores
+        if kind == "opg":
+            inner = np.linalg.inv(squares + full.T @ np.diag(n * ridge) @ full)
+        else:
+            inner = own @ squares @ own
+        other = covariance(results._search, params, 0.003, kind).matrix
+        expected = full @ inner @ full.T
+        np.testing.assert_allclose(other, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_a_search_that_has_not_arrived_warns(at_the_edge, monkeypatch):
+    model = at_the_edge[0].model
+    monkeypatch.setattr(state_space_solution, "THOROUGH", 3)
+    monkeypatch.setattr(state_space_solution, "NEWTON_STEPS", 0)
+    with pytest.warns(ConvergenceWarning, match="has not converged at the penalty 0.003"):
+        results = model.fit(alpha=0.003, n_starts=1)
+    assert not results.converged
+    assert "Not converged" in str(results.summary())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [1e-3, 1e-4])
+def test_tiny_penalties_converge_with_many_states(alpha):
+    macro = ne.datasets.load_macro().dropna()[["infl", "growth", "unemp"]]
+    model = ne.RNNStateSpace(macro, k_states=4, linear_lags=2, stable=True)
+    assert model.fit(alpha=alpha, n_starts=4).estimate.fit.certificate < 1e-9
+
+
 @pytest.mark.slow
 def test_kalman_likelihood_is_near_the_particle_filters():
     """Within 1% of 10,000 particles where noise moves the state within the bend of tanh."""
@@ -142,7 +238,7 @@ def test_kalman_likelihood_is_near_the_particle_filters():
 
 def test_rough_places_come_behind_other_networks(monkeypatch):
     """A network that has not arrived comes behind one that has, and a VAR has to fit better."""
-    ends = {1.0: (2.0, 5.0), 2.0: (2.5, 1e-9)}
+    ends = {1.0: (2.0, 5.0), 2.0: (2.5, 1e-9), 3.0: (2.1, 5.0), 4.0: (2.2, 5.0)}
 
     def solve(search, start, alpha, effort, monitor=None):
         objective, certificate = ends[float(start[0])]
@@ -156,6 +252,7 @@ def test_rough_places_come_behind_other_networks(monkeypatch):
         ((1.0, 2.0), 3.0, 2.5),  # the regular network, though the other's objective is lower
         ((1.0,), 3.0, 2.0),  # a rough one rather than a VAR that fits worse
         ((1.0, 2.0), 1.0, 1.0),  # the VAR where it is best
+        ((1.0, 2.0, 3.0, 4.0), 3.0, 2.5),  # the regular one also where three look better
     ):
         classical = Fit(zero, level, level, 0.0, 0)
         given = [np.full(network.n_params, each) for each in starts]

@@ -265,7 +265,9 @@ def test_unidentified_directions_are_told(macro):
     model = ne.RNNStateSpace(
         macro[["infl"]], k_states=2, activation="linear", linear_part=False, innovations=True
     )
-    results = model.fit(n_starts=1)
+    # one of these starts leads to a state that is not invertible, where the likelihood is rough
+    results = model.fit(n_starts=2)
+    assert results.converged
     with pytest.warns(IdentificationWarning, match="not identified"):
         _ = results.bse
 
