@@ -23,6 +23,9 @@ from nnecon.data.syntax import check_safe, is_elementwise, parse, suggestion
 from nnecon.data.time_axis import TimeAxis, check_order, is_time_index, label_text, listing
 from nnecon.exceptions import DataError, FormulaError
 
+LARGEST, ROUNDING = 1e150, 1e-14
+"""Size of values that can still be squared, and the share of a value that is rounding error."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
@@ -40,6 +43,8 @@ class Panel:
         What the series were made by.
     bindings : mapping
         Functions and values of the caller's that the formula uses.
+    columns : Index, optional
+        What the user calls the series, where that is no text: numbers, dates.
     """
 
     values: np.ndarray
@@ -47,6 +52,12 @@ class Panel:
     index: pd.Index
     formula: str | None
     bindings: Mapping[str, Any]
+    columns: pd.Index | None = None
+
+    @property
+    def labels(self) -> pd.Index:
+        """What tables call the series: the user's columns."""
+        return pd.Index(self.names) if self.columns is None else self.columns
 
     @property
     def is_time_series(self) -> bool:
@@ -95,7 +106,10 @@ def panel_of(data: Any) -> Panel:
     """
     if isinstance(data, pd.DataFrame | Mapping):
         frame = _with_names(data)
-        panel = Panel(_numbers(frame), tuple(frame.columns), frame.index, None, {})
+        own = as_frame(data).columns
+        text = isinstance(own, pd.MultiIndex) or all(isinstance(name, str) for name in own)
+        columns = None if text else own.rename(None)
+        panel = Panel(_numbers(frame), tuple(frame.columns), frame.index, None, {}, columns)
     else:
         values = _matrix(data)
         names = tuple(f"x{j}" for j in range(1, values.shape[1] + 1))
@@ -283,14 +297,30 @@ def _checked(panel: Panel) -> Panel:
             f"row {listing(panel.index[bare], 3)} has no values at all; drop it, for example with "
             "data.dropna(how='all')."
         )
-    flat = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
+    flat = ~varies(values)
     if flat.any():
         j = int(np.flatnonzero(flat)[0])
+        own = values[known[:, j], j]
+        rounding = "" if own.min() == own.max() else ", up to rounding,"
         raise DataError(
-            f"{names[j]!r} is {values[known[:, j], j][0]:g} in every row and has nothing to "
-            f"explain; drop it: data.drop(columns={names[j]!r})."
+            f"{names[j]!r} is {own[0]:g} in every row{rounding} and has nothing to explain; drop "
+            f"it: data.drop(columns={panel.labels[j]!r})."
+        )
+    size = np.nanmax(np.abs(values), axis=0)
+    wild = (size > LARGEST) | (size < 1.0 / LARGEST)
+    if wild.any():
+        j = int(np.flatnonzero(wild)[0])
+        raise DataError(
+            f"{names[j]!r} has values up to {size[j]:g}, whose squares computers cannot hold; "
+            "correct them or give the series in another unit."
         )
     return panel
+
+
+def varies(values: np.ndarray) -> np.ndarray:
+    """Which series (N,) differ between rows by more than rounding; NaN is missing."""
+    spread = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
+    return np.asarray(spread > ROUNDING * np.nanmax(np.abs(values), axis=0))
 
 
 def check_enough(panel: Panel, k_factors: int, what: str = "") -> None:

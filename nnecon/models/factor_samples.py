@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnecon.data.panel import Panel, check_known
+from nnecon.data.panel import Panel, check_known, varies
 from nnecon.estimation.autoencoder_batches import BatchTraining
 from nnecon.estimation.autoencoding import PanelSample
 from nnecon.exceptions import DataError
@@ -55,7 +55,7 @@ def extraction_of(task: FactorTask, train: np.ndarray, where: str = "") -> Extra
     panel, k = task.panel, task.network.k_factors
     values = panel.values[train]
     check_known(np.isfinite(values), panel.names, panel.index[train], k, where)
-    flat = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
+    flat = ~varies(values)
     if flat.any():
         name = panel.names[int(np.flatnonzero(flat)[0])]
         raise DataError(f"{name!r} does not vary{where}; leave it out.")

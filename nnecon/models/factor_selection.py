@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from nnecon.data.panel import Panel, check_known
+from nnecon.data.panel import Panel, check_known, varies
 from nnecon.estimation.autoencoding import AutoencoderPath, PanelSample
 from nnecon.estimation.folds import Folds
 from nnecon.estimation.resampling import Splitter, make_folds
 from nnecon.estimation.splitters import BlockedFolds
-from nnecon.exceptions import SpecificationError
+from nnecon.exceptions import DataError, SpecificationError
 from nnecon.inference.factor_map import ComponentMap, Extraction
 from nnecon.inference.factor_number import (
     CRITERIA,
@@ -52,6 +52,13 @@ def factor_numbers(panel: Panel, most: int, standardize: bool, bcv: bool, seed: 
         order = np.arange(n_obs) if panel.is_time_series else rng.permutation(n_obs)
         rows = np.array_split(order, BLOCKS)
         columns = np.array_split(rng.permutation(n_series), min(BLOCKS, n_series))
+        for out in rows:
+            flat = np.flatnonzero(~varies(np.delete(filled, out, axis=0)))
+            if len(flat):
+                raise DataError(
+                    f"{panel.names[flat[0]]!r} does not vary in the rows that stay when k_factors="
+                    f"'bcv' leaves {len(out)} out; drop the series, or choose k_factors='ic'."
+                )
         found = bi_cross_validation(filled, known, most, rows, columns, standardize)
         frame["bcv"] = found.error
     return frame
@@ -141,6 +148,6 @@ def at_choice(
     ]
     by_series = pd.DataFrame(
         {"network": means[0], "baseline": means[1], "values": known.sum(axis=0)},
-        index=pd.Index(task.panel.names, name="series"),
+        index=task.panel.labels.rename("series"),
     )
     return replace(cv, row_losses=pd.concat(rows), series_losses=by_series)

@@ -135,6 +135,11 @@ class FactorSpecification(Immutable):
         return self.panel.names
 
     @property
+    def labels(self) -> pd.Index:
+        """What the user calls them: for most frames the names."""
+        return self.panel.labels
+
+    @property
     def description(self) -> str:
         """The model in a few words."""
         words = f"{self.k_factors} factor{'s' * (self.k_factors > 1)}"

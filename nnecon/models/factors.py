@@ -29,7 +29,12 @@ from nnecon.models.factor_specification import FactorSpecification
 from nnecon.models.factor_training import read_training, warn_beaten, words_of
 from nnecon.models.forecast_settings import read_count as _whole
 from nnecon.models.settings import read_alphas
-from nnecon.results.factor_state import cv_from_state, index_from_state, path_from_state
+from nnecon.results.factor_state import (
+    columns_from_state,
+    cv_from_state,
+    index_from_state,
+    path_from_state,
+)
 from nnecon.results.factors import AutoencoderFactorResults, FactorFacts
 from nnecon.results.progress import progress_bar
 
@@ -184,7 +189,7 @@ class AutoencoderFactor(FactorSpecification):
             panel = panel_of_formula(self.panel.formula, data, self.panel.bindings)
         else:
             values, index = self.panel.new(data)
-            panel = panel_of(pd.DataFrame(values, index, list(self.panel.names)))
+            panel = panel_of(pd.DataFrame(values, index, self.panel.labels))
         return type(self)._of_panel(panel, **given)
 
     @classmethod
@@ -208,6 +213,7 @@ class AutoencoderFactor(FactorSpecification):
             index_from_state(meta, arrays),
             held["formula"],
             {**held["bindings"], **given},
+            columns_from_state(meta, arrays),
         )
         model = cls._of_panel(panel, **held["specification"])
         facts = FactorFacts(**meta["facts"])
@@ -220,7 +226,7 @@ class AutoencoderFactor(FactorSpecification):
             model._baseline(components),
             facts,
             path_from_state(meta, arrays),
-            cv_from_state(meta, arrays, panel.index),
+            cv_from_state(meta, arrays, panel.index, panel.labels),
         )
 
     def loadings_of_draws(

@@ -127,7 +127,7 @@ def _warning(results: Any) -> list[TextBlock]:
     trending = tested & (pvalues > 0.05)
     if not tested.any() or trending.sum() <= TRENDING * tested.sum():
         return []
-    names = [name for name, each in zip(results.model.names, trending, strict=True) if each]
+    names = [name for name, each in zip(results.model.labels, trending, strict=True) if each]
     shown = ", ".join(names[:4]) + f" and {len(names) - 4} more" * (len(names) > 4)
     return [
         TextBlock(
@@ -204,7 +204,7 @@ def _top(results: Any, labels: Mapping[str, str]) -> list[TableBlock]:
 
 def _explained(results: Any, groups: pd.Series | None) -> list[FigureBlock]:
     by = "by group" if groups is not None else "by number of factors"
-    count = 1 if groups is None else groups.reindex(list(results.model.names)).nunique()
+    count = 1 if groups is None else groups.reindex(results.model.labels).nunique()
     tall = 1.6 + 0.42 * count if groups is not None else 3.4
     high = float(np.clip(1.2 + 0.12 * results.nvar, 3.0, 7.5))
     return [
@@ -250,7 +250,7 @@ def _comparison(results: Any) -> list[Any]:
 def _by_group(results: Any, groups: pd.Series) -> TableBlock:
     frame = results.reconstruction(groups)
     # in the order of the charts
-    order = dict.fromkeys(groups.reindex(list(results.model.names)))
+    order = dict.fromkeys(groups.reindex(results.model.labels))
     frame = frame.reindex([group for group in order if group in frame.index])
     names = {"network": "Autoencoder", BASELINE: BASELINE, "ratio": "Ratio"}
     parts = {

@@ -76,7 +76,7 @@ def squared_errors(results: Any, mapping: FactorMap) -> np.ndarray:
 
 def reconstruction_by(results: Any, groups: Any) -> pd.DataFrame:
     """Errors by series or group, see ``AutoencoderFactorResults.reconstruction``."""
-    names = pd.Index(results.model.names, name="series")
+    names = results.model.labels.rename("series")
     frame = pd.DataFrame(
         {
             ("in sample", "network"): np.nanmean(squared_errors(results, results.mapping), axis=0),

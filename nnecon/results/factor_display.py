@@ -134,7 +134,7 @@ class FactorDisplay:
         list of Path
             Files written, the page first.
         """
-        by = _groups(groups, self.model.names)
+        by = _groups(groups, self.model.labels)
         chapter = factor_chapter(self, groups=by, labels=labels, recessions=recessions, notes=notes)
         blocks: list[Any] = [CodeBlock(str(self.summary()), "Summary, as printed")]
         if code:
@@ -209,7 +209,7 @@ class FactorDisplay:
         matplotlib.figure.Figure
         """
         effects = self.coeff.T / np.sqrt(self.nobs)
-        return plots.plot_loadings(effects, groups=_groups(groups, self.model.names), **options)
+        return plots.plot_loadings(effects, groups=_groups(groups, self.model.labels), **options)
 
     def plot_rsquare(self: Any, groups: Any = None, **options: Any) -> Any:
         """R-squared of the series by number of factors, as boxes; by group where there are groups.
@@ -227,7 +227,7 @@ class FactorDisplay:
         """
         return plots.plot_rsquare(
             self.rsquare_by_series.iloc[1:],
-            groups=_groups(groups, self.model.names),
+            groups=_groups(groups, self.model.labels),
             **options,
         )
 
@@ -263,7 +263,7 @@ def _left_out(cv: Any, name: str) -> str:
     return f"{float(losses[name] @ losses['values'] / losses['values'].sum()):.4f}"
 
 
-def _groups(groups: Any, names: Sequence[str]) -> pd.Series | None:
+def _groups(groups: Any, names: pd.Index) -> pd.Series | None:
     if groups is None:
         return None
     by = groups if isinstance(groups, pd.Series) else pd.Series(dict(groups))

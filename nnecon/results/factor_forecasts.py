@@ -59,7 +59,7 @@ class FactorForecastResults(Immutable):
 
         Rows at the beginning or the end with fewer known values than factors have none.
         """
-        names = list(self.factor_results.model.names)
+        names = self.factor_results.model.labels
         panel = self.frame[names]
         enough = panel.notna().sum(axis=1) >= self.factor_results.k_factors
         found = self.factor_results.transform(panel[enough])

@@ -116,7 +116,7 @@ class FactorLoadings:
             execution = replace(Execution.check(executor), progress=report)
             found = self.model.loadings_of_draws(self, counts, seeds, execution)
         names = pd.MultiIndex.from_product(
-            [self.factor_names, self.model.names], names=["factor", "series"]
+            [self.factor_names, self.model.labels], names=["factor", "series"]
         )
         estimate = average_loadings(self.mapping, self._factors, self.is_linear)
         blocks = "" if block is None else f" of {block:g} rows"

@@ -137,7 +137,7 @@ class FactorNumbers:
     @property
     def transformed_data(self) -> pd.DataFrame:
         """Standardised data, missing values filled by principal components, shape (T, N)."""
-        return pd.DataFrame(self._standardised, self.index, list(self.model.names))
+        return pd.DataFrame(self._standardised, self.index, self.model.labels)
 
     @cached_property
     def _slopes(self) -> np.ndarray:
@@ -149,13 +149,13 @@ class FactorNumbers:
 
         For principal components they are what factors are multiplied by.
         """
-        return pd.DataFrame(self._slopes, self.factor_names, list(self.model.names))
+        return pd.DataFrame(self._slopes, self.factor_names, self.model.labels)
 
     @property
     def loadings(self) -> pd.DataFrame:
         """``coeff`` scaled to length one for each factor, shape (N, k)."""
         scaled = self._slopes / np.linalg.norm(self._slopes, axis=1, keepdims=True)
-        return pd.DataFrame(scaled.T, list(self.model.names), self.factor_names)
+        return pd.DataFrame(scaled.T, self.model.labels, self.factor_names)
 
     @property
     def eigenvals(self) -> pd.Series:
@@ -174,7 +174,7 @@ class FactorNumbers:
     def projection(self) -> pd.DataFrame:
         """The data as the factors explain them, in their units, shape (T, N)."""
         fitted = reconstruct(self.mapping, self.model.panel.values)
-        return pd.DataFrame(fitted, self.index, list(self.model.names))
+        return pd.DataFrame(fitted, self.index, self.model.labels)
 
     @cached_property
     def _residual_sums(self) -> np.ndarray:
@@ -196,7 +196,7 @@ class FactorNumbers:
         """The same for each series, shape (k + 1, N)."""
         sums = self._residual_sums
         index = pd.RangeIndex(self.k_factors + 1, name="ncomp")
-        return pd.DataFrame(1.0 - sums / sums[0], index, list(self.model.names))
+        return pd.DataFrame(1.0 - sums / sums[0], index, self.model.labels)
 
     @property
     def ic(self) -> pd.DataFrame:
@@ -230,7 +230,7 @@ class FactorNumbers:
             found = marginal_rsquare(self._standardised, self._factors)
         else:
             raise SpecificationError(f"kind={kind!r}: choose 'incremental' or 'marginal'.")
-        return pd.DataFrame(found.T, list(self.model.names), self.factor_names)
+        return pd.DataFrame(found.T, self.model.labels, self.factor_names)
 
     def top_series(self, n: int = 10, kind: str = "incremental") -> pd.DataFrame:
         """Series that each factor explains best, with their R-squared.

@@ -32,6 +32,9 @@ def factor_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "facts": asdict(results.facts),
         "linear": results.is_linear,
     }
+    if model.panel.columns is not None:
+        meta["model"]["columns"], own = pack_index(model.panel.columns, "columns")
+        arrays |= own
     arrays["values"] = model.panel.values
     if not results.is_linear:
         arrays["params"] = results.mapping.params
@@ -58,6 +61,12 @@ def index_from_state(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> 
     return unpack_index(meta["model"]["index"], arrays, "index")
 
 
+def columns_from_state(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> pd.Index | None:
+    """What the user called the series, where that was no text."""
+    held = meta["model"].get("columns")
+    return None if held is None else unpack_index(held, arrays, "columns")
+
+
 def path_from_state(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FactorPath | None:
     """The path, where the file has one."""
     if "path" not in meta:
@@ -67,13 +76,12 @@ def path_from_state(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
 
 
 def cv_from_state(
-    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], index: pd.Index
+    meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], index: pd.Index, series: pd.Index
 ) -> ReconstructionCV | None:
-    """The cross-validation, where the file has one."""
+    """The cross-validation of these rows and series, where the file has one."""
     if "cv" not in meta:
         return None
     rows, fold = arrays["cv/rows"], arrays["cv/row_fold"]
-    names = pd.Index(meta["model"]["names"], name="series")
     return ReconstructionCV(
         arrays["cv/alphas"],
         arrays["cv/scores"],
@@ -86,6 +94,6 @@ def cv_from_state(
         ),
         pd.DataFrame(
             {name: arrays[f"cv/series_{name}"] for name in ("network", "baseline", "values")},
-            index=names,
+            index=series.rename("series"),
         ),
     )

@@ -90,7 +90,7 @@ class AutoencoderFactorResults(FactorNumbers, FactorDisplay, FactorLoadings, Imm
         DataFrame of shape (n, N)
         """
         values, index = self._rows(new)
-        return pd.DataFrame(reconstruct(self.mapping, values), index, list(self.model.names))
+        return pd.DataFrame(reconstruct(self.mapping, values), index, self.model.labels)
 
     def decode(self, factors: Any) -> pd.DataFrame:
         """Series, in the data's units, that go with factors of your choice.
@@ -113,7 +113,7 @@ class AutoencoderFactorResults(FactorNumbers, FactorDisplay, FactorLoadings, Imm
         index = factors.index if isinstance(factors, pd.DataFrame) else pd.RangeIndex(len(given))
         standard = self.mapping.decode(given)
         shift = self.mapping.extraction.components.standardisation
-        return pd.DataFrame(shift.undo(standard), index, list(self.model.names))
+        return pd.DataFrame(shift.undo(standard), index, self.model.labels)
 
     def _rows(self, new: Any) -> tuple[np.ndarray, pd.Index]:
         if new is None:

@@ -53,7 +53,7 @@ class NowcastResults(Immutable):
         target: pd.Series,
         left_out: tuple[str, ...],
     ) -> None:
-        names = list(factor_results.model.names)
+        names = factor_results.model.labels
         known = panel[names].notna().sum(axis=1)
         least = max(factor_results.k_factors, int(np.ceil(model.month_known * len(names))))
         months = panel.index[known >= least]
@@ -96,7 +96,7 @@ class NowcastResults(Immutable):
             Quarterly.
         """
         frame = monthly(as_frame(panel))
-        lacking = [name for name in self.factor_results.model.names if name not in frame.columns]
+        lacking = [name for name in self.factor_results.model.labels if name not in frame.columns]
         if lacking:
             raise DataError(
                 f"the panel has no column {lacking[0]!r}; give it with NaN where it is not known."

@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 import bench_adam
+import bench_autoencoder
 import bench_backtest
 import bench_cold_start
 import bench_path
@@ -91,8 +92,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=LEAST_REPEATS)
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="page to write to")
     names = ["path", "single_fit", "adam", "scaling", "cold_start", "recurrent", "backtest"]
-    names += ["state_space"]
+    names += ["state_space", "autoencoder"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--fred-md", type=Path, metavar="FILE", help="for the path of autoencoder")
     arguments = parser.parse_args()
     page, repeats = arguments.markdown, arguments.repeats
     if page is not None and repeats < LEAST_REPEATS:
@@ -108,6 +110,7 @@ def main() -> None:
         "recurrent": lambda: bench_recurrent.requirements(max(repeats, 100)),
         "backtest": bench_backtest.measure,
         "state_space": lambda: bench_state_space.measure(repeats),
+        "autoencoder": lambda: bench_autoencoder.measure(repeats, arguments.fred_md),
     }
     found: list[Requirement] = []
     for name in arguments.only:
