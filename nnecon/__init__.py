@@ -14,6 +14,7 @@ from nnecon.data.files import read_table
 from nnecon.data.stream import Stream
 from nnecon.estimation.splitters import BlockedFolds, ExpandingFolds, StratifiedFolds
 from nnecon.estimation.training import SGD, Adam
+from nnecon.models.conditional_factors import ConditionalAutoencoder
 from nnecon.models.factor_forecaster import FactorForecaster
 from nnecon.models.factor_nowcaster import FactorNowcaster
 from nnecon.models.factors import AutoencoderFactor
@@ -39,6 +40,7 @@ __all__ = [
     "AttentionForecaster",
     "AutoencoderFactor",
     "BlockedFolds",
+    "ConditionalAutoencoder",
     "ConvForecaster",
     "ExpandingFolds",
     "FactorForecaster",

@@ -253,6 +253,12 @@ class Design:
             return self.sample.exog, self.sample.index
         return self._source.exog_for(new)
 
+    def endog_for(self, new: Any) -> np.ndarray:
+        """The left-hand side of the formula at new rows, NaN where it is missing, shape (m,)."""
+        if not isinstance(self._source, FormulaSource):
+            raise SpecificationError("a model of arrays has no formula for the dependent variable.")
+        return self._source.endog_for(new)
+
     def direction(self, regressor: Regressor | str, new: Any = None) -> np.ndarray:
         """Derivative of the design columns with respect to a continuous regressor.
 

@@ -202,6 +202,22 @@ class FormulaSource:
         values, _, index = self._at(new)
         return self.matrix.assemble(values, len(index)), index
 
+    def endog_for(self, new: Any) -> np.ndarray:
+        """The left-hand side at new rows, NaN where it is missing; it reads no other rows."""
+        frame = as_frame(new, "the new rows")
+        left = [factor.expression for term in self.parsed.left for factor in term.factors]
+        check_columns(
+            frame, dict.fromkeys(c for e in left for c in e.columns.values()), self.formula
+        )
+        columns = {
+            name: clean_column(frame, name, "the new rows")
+            for expression in left
+            for name in expression.columns.values()
+        }
+        here = Table(columns, frame.index, None, None)
+        inputs = inputs_for(left, here, np.arange(len(frame)), self.parsed.namespace, evaluate)
+        return endog_values(self.matrix.endog, inputs, frame.index)
+
     def observed(self, regressor: Regressor) -> np.ndarray:
         """Values of a regressor in the sample; labels for a category."""
         place = self.places[regressor.name]

@@ -9,6 +9,7 @@ import numpy as np
 from nnecon.data.design import Design
 from nnecon.estimation.problem import Solution
 from nnecon.exceptions import DataError, SpecificationError
+from nnecon.models.conditional_factors import ConditionalAutoencoder
 from nnecon.models.factors import AutoencoderFactor
 from nnecon.models.forecast_storage import FORECASTERS, load_forecaster
 from nnecon.models.regression import NeuralRegression
@@ -21,6 +22,9 @@ from nnecon.results.base import CovarianceSpec
 from nnecon.results.forecast_archive import backtest_from_state
 
 MODELS = {model.__name__: model for model in (NeuralRegression,)}
+FACTOR_MODELS: dict[str, Any] = {
+    model.__name__: model for model in (AutoencoderFactor, ConditionalAutoencoder)
+}
 
 
 def load(
@@ -72,10 +76,11 @@ def load(
         return StreamedRegression.load(meta, arrays, arguments, data, functions)
     if data is not None:
         raise SpecificationError(f"{path} holds its data; leave data= out.")
-    if name == AutoencoderFactor.__name__:
+    factor_model = FACTOR_MODELS.get(name)
+    if factor_model is not None:
         if network is not None:
             raise SpecificationError("a factor model has no function of yours; leave network out.")
-        return AutoencoderFactor.restore(meta, arrays, functions)
+        return factor_model.restore(meta, arrays, functions)
     if name not in MODELS:
         raise DataError(f"{path} holds a {name}, which this version of nnecon does not know.")
     design = Design.from_state(meta["model"]["design"], under(held, "design"), functions)
