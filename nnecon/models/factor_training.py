@@ -37,10 +37,13 @@ def read_training(method: Any, model: FactorSpecification, seed: int) -> BatchTr
     return BatchTraining(found, seed, model.panel.is_time_series)
 
 
-def warn_beaten(rule: float | str, found: Estimated) -> None:
-    """Say so where no training at the user's penalty is better than principal components."""
+def warn_beaten(model: FactorSpecification, rule: float | str, found: Estimated) -> None:
+    """Say so where no training at the user's penalty is better than principal components.
+
+    With a linear decoder no network can be.
+    """
     beaten = found.path is not None and isinstance(found.mapping, ComponentMap)
-    if beaten and not isinstance(rule, str):
+    if beaten and not isinstance(rule, str) and model.nonlinear != "encoder":
         warn_user(
             "No training ended with a lower objective than principal components, which are the "
             "estimate: give more epochs, a larger learning_rate or, where the penalty is large, a "

@@ -326,7 +326,7 @@ class AutoencoderFactor(FactorSpecification):
             execution = replace(execution, progress=report)
             found = estimate(task, rule, grid, folds, draws, for_starts, execution)
         if batches is not None:
-            warn_beaten(rule, found)
+            warn_beaten(self, rule, found)
         seed = f"rng={rng}" if isinstance(rng, Integral) else "rng given"
         facts = FactorFacts(
             found.alpha,

@@ -422,6 +422,18 @@ def test_augmentation_makes_the_function_symmetric():
         curve(lambda inputs, key: inputs[:, 0])
 
 
+def test_a_function_without_linear_columns_is_augmented_too():
+    """Of a line through mirrored inputs the slope is zero."""
+    x = np.random.default_rng(0).standard_normal((600, 1))
+    network = Custom(lambda params, row: params[0] + params[1] * row[0], 2, 1)
+    objective = Objective(network, x, 1.0 + 2.0 * x[:, 0], Ridge(np.zeros(2)))
+    training = Adam(learning_rate=0.05, epochs=40, batch_size=50, schedule="cosine")
+    for augment, slope in ((None, 2.0), (_mirror, 0.0)):
+        chosen = replace(training, augment=augment)
+        found = train(objective, np.ones(600), np.zeros(2), chosen).params[0]
+        assert found[1] == pytest.approx(slope, abs=0.1)
+
+
 def overfitting(seed):
     """Forty rows, ten inputs of which two matter, and a test sample."""
     g = np.random.default_rng(seed)

@@ -67,6 +67,12 @@ def test_principal_components_compete(sample):
     np.testing.assert_array_equal(results.factors, model.fit(alpha=np.inf).factors)
 
 
+def test_a_linear_decoder_cannot_do_better_and_nobody_is_told_to_try():
+    x, _ = curved(200)
+    model = ne.AutoencoderFactor(x, 1, hidden=3, nonlinear="encoder")
+    assert model.fit(alpha=0.01, n_starts=1, method=ne.Adam(epochs=2)).is_linear
+
+
 def test_linear_data_are_never_fitted_worse_than_by_components():
     g = np.random.default_rng(1)
     x = g.standard_normal((1000, 2)) @ g.standard_normal((2, 10)) + g.standard_normal((1000, 10))

@@ -216,7 +216,7 @@ def _rows_of(columns: tuple[int, ...], n_linear: int, training: Training) -> Cal
         if training.augment is not None:
             part, target = training.augmented(part, target, jax.random.fold_in(key, 2**16))
             varied = {column: part[:, at] for at, column in enumerate(inputs)}
-        if not varied:
+        if not (varied and linear):
             head = take(base, linear)
         else:
             head = jnp.stack([varied.get(at, base[:, at]) for at in linear], axis=1)
