@@ -11,7 +11,8 @@ gradient by the other parameters is that at fixed output (envelope theorem). L-B
 
 A denoising autoencoder (Vincent et al., 2010) sees corrupted scores and is asked for the data as
 they are: the objective is then the mean over copies of the rows, each with scores of its own. Under
-tied weights the output is the regression on the scores, whatever the other parameters are.
+tied weights the output is the regression on the scores, whatever the other parameters are. A sparse
+autoencoder pays for codes away from zero as well.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from scipy.optimize import minimize
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.sparse_codes import smoothed_norm
 from nnecon.nets.autoencoder import Autoencoder
 
 FIRST, LATER, POLISH = 60, 25, 1000
@@ -138,6 +140,8 @@ def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
         residual = target - regressors @ coefficients
         loss = 0.5 * jnp.sum(weights * residual**2)
         penalty = 0.5 * jnp.sum(ridge[:, None] * coefficients**2) / target.shape[1]
+        if network.sparsity:
+            loss += network.sparsity * smoothed_norm(encode(params, scores), weights)
         return loss + alpha * (penalty + 0.5 * jnp.sum(inner * params**2))
 
     return AutoencoderKernels(
@@ -289,10 +293,14 @@ def relative_gradient(params: np.ndarray, gradient: np.ndarray, value: float) ->
 
 def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor) -> float:
     """Least objective without units: principal components, or the mean without a linear part."""
+    price = 0.0
+    if network.sparsity:
+        codes = jnp.asarray(sample.scores[:, : network.k_factors])
+        price = network.sparsity * float(smoothed_norm(codes, jnp.asarray(sample.weights)))
     if not network.linear_part:
         total = sample.weights.sum(axis=0)
         mean = (sample.weights * sample.target).sum(axis=0) / total
-        return float(0.5 * np.sum(sample.weights * (sample.target - mean) ** 2))
-    linear = replace(network, encoder=(), decoder=(), tied=False)
+        return price + float(0.5 * np.sum(sample.weights * (sample.target - mean) ** 2))
+    linear = replace(network, encoder=(), decoder=(), tied=False, sparsity=0.0)
     start = np.eye(network.n_inputs, network.k_factors).ravel()
-    return solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value
+    return price + solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value

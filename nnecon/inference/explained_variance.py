@@ -27,6 +27,6 @@ def increments(rsquare: np.ndarray) -> np.ndarray:
 
 
 def marginal_rsquare(standardised: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """R-squared of each series on each orthonormal, centred factor alone, shape (k, N)."""
+    """R-squared of each series on each centred factor of length one alone, shape (k, N)."""
     centred = standardised - standardised.mean(axis=0)
     return (factors.T @ centred) ** 2 / (centred**2).sum(axis=0)

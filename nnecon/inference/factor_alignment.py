@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
+from scipy.optimize import linear_sum_assignment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,3 +55,43 @@ def align(codes: np.ndarray, reference: np.ndarray) -> Alignment:
     whiten = (vt.T / s) @ vt
     rotation, _ = orthogonal_procrustes(moved @ whiten, reference)
     return Alignment(center, whiten @ rotation)
+
+
+def align_axes(codes: np.ndarray, reference: np.ndarray) -> Alignment:
+    """Give codes the order and signs nearest to reference factors, without a rotation.
+
+    For codes whose axes mean something, as those of sparse autoencoders. They are centred and get
+    length one each; they may be correlated.
+
+    Parameters
+    ----------
+    codes, reference : ndarray of shape (T, k)
+
+    Returns
+    -------
+    Alignment
+    """
+    center = codes.mean(axis=0)
+    moved = codes - center
+    length = np.linalg.norm(moved, axis=0)
+    order, signs = matched(moved / length, reference)
+    return Alignment(center, np.eye(len(order))[:, order] * (signs / length[order]))
+
+
+def matched(factors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order and signs that bring factors nearest to others of the same rows.
+
+    Parameters
+    ----------
+    factors, reference : ndarray of shape (T, k)
+
+    Returns
+    -------
+    order : ndarray of int of shape (k,)
+        Which of the factors stands for each of the reference.
+    signs : ndarray of shape (k,)
+    """
+    products = (reference - reference.mean(axis=0)).T @ factors
+    order = linear_sum_assignment(-np.abs(products))[1]
+    signs = np.where(products[np.arange(len(order)), order] < 0, -1.0, 1.0)
+    return order, signs

@@ -11,7 +11,6 @@ slope, by Stein's (1981) lemma,
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm, rankdata
 
 from nnecon.inference.factor_map import FactorMap
@@ -39,22 +38,3 @@ def average_loadings(mapping: FactorMap, factors: np.ndarray, linear: bool) -> n
         return mapping.mean_slopes(factors) / np.sqrt(len(factors))
     scores = normal_scores(factors[:, 0])
     return (scores @ mapping.decode(factors))[None] / len(scores)
-
-
-def matched(factors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order and signs that bring the factors of a draw nearest to the estimate's on its rows.
-
-    Parameters
-    ----------
-    factors, reference : ndarray of shape (T, k)
-
-    Returns
-    -------
-    order : ndarray of int of shape (k,)
-        Which factor of the draw stands for each of the estimate's.
-    signs : ndarray of shape (k,)
-    """
-    products = (reference - reference.mean(axis=0)).T @ factors
-    order = linear_sum_assignment(-np.abs(products))[1]
-    signs = np.where(products[np.arange(len(order)), order] < 0, -1.0, 1.0)
-    return order, signs

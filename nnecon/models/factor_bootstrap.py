@@ -13,7 +13,8 @@ import pandas as pd
 from nnecon.data.panel import Panel
 from nnecon.estimation.autoencoding import PathWork
 from nnecon.estimation.execution import Execution, Monitor
-from nnecon.inference.factor_loadings import average_loadings, matched
+from nnecon.inference.factor_alignment import matched
+from nnecon.inference.factor_loadings import average_loadings
 from nnecon.inference.factor_map import ComponentMap, FactorMap, NetworkMap
 from nnecon.models.factor_estimation import polished
 from nnecon.models.factor_samples import FactorTask, extraction_of, random_starts, sample_of

@@ -159,10 +159,11 @@ def _as_path(
 ) -> FactorPath:
     total = float((sample.weights * sample.target**2).sum())
     ceiling = float(path.ceiling[0])
-    if sample.corrupted is not None:
+    if sample.corrupted is not None or task.network.sparsity:
         with double_precision():
             clean = replace(sample, corrupted=None)
-            ceiling = linear_objective(task.network, clean, Monitor())
+            plain = replace(task.network, sparsity=0.0)
+            ceiling = linear_objective(plain, clean, Monitor())
     explained = [1.0 - 2.0 * ceiling / total]
     for params, alpha, linear in zip(path.params, alphas[1:], path.linear, strict=True):
         if linear:

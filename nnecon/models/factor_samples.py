@@ -9,7 +9,7 @@ from nnecon.estimation.autoencoder_batches import BatchTraining
 from nnecon.estimation.autoencoding import PanelSample
 from nnecon.exceptions import DataError
 from nnecon.inference.corruption import Corruption
-from nnecon.inference.factor_alignment import Alignment, align
+from nnecon.inference.factor_alignment import align, align_axes
 from nnecon.inference.factor_map import (
     ComponentMap,
     Extraction,
@@ -109,7 +109,8 @@ def mapping_of(
     linear = ComponentMap(base)
     rows = sample.weights.sum(axis=1) > 0
     codes = encode(network, params, sample.scores)
-    alignment: Alignment = align(codes[rows], linear.factors(task.panel.values[rows]))
+    settle = align_axes if network.has_axes else align
+    alignment = settle(codes[rows], linear.factors(task.panel.values[rows]))
     return NetworkMap(base, network, params, output * unit_of(base), alignment, alpha)
 
 

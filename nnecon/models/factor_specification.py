@@ -40,6 +40,7 @@ class FactorSpecification(Immutable):
     tied: bool
     noise: float
     masking: float
+    sparsity: float
     network: Autoencoder
     _given: Mapping[str, Any]
 
@@ -63,7 +64,8 @@ class FactorSpecification(Immutable):
             _share("noise", given["noise"], np.inf),
             _share("masking", given["masking"]),
         )
-        _check_variant(hidden, side, bool(given["tied"]), noise, masking)
+        sparsity = _share("sparsity", given["sparsity"], np.inf)
+        _check_variant(hidden, side, bool(given["tied"]), noise, masking, sparsity)
         k, rule, numbers = self._number(panel, given)
         q = self._n_inputs(panel, given["inputs"], k)
         network = Autoencoder(
@@ -74,12 +76,13 @@ class FactorSpecification(Immutable):
             given["activation"],
             bool(given["linear_part"]),
             bool(given["tied"]),
+            sparsity,
         )
         self.__dict__.update(
             panel=panel, k_factors=k, k_rule=rule, numbers=numbers, hidden=hidden,
             activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
             standardize=bool(given["standardize"]), inputs=q, tied=network.tied, noise=noise,
-            masking=masking, network=network, _given=dict(given),
+            masking=masking, sparsity=sparsity, network=network, _given=dict(given),
         )  # fmt: skip
 
     def _number(
@@ -153,6 +156,8 @@ class FactorSpecification(Immutable):
             kinds = {"noise": self.noise, "masking": self.masking}
             given = " and ".join(f"{name} {value:g}" for name, value in kinds.items() if value)
             variant = f", denoising ({given})"
+        if self.sparsity:
+            variant += f", sparse ({self.sparsity:g})"
         return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}{variant}"
 
     @property
@@ -163,7 +168,8 @@ class FactorSpecification(Immutable):
             value = self._given[name]
             plain[name] = int(value) if isinstance(value, Integral) else value
         for name in (
-            "activation", "nonlinear", "linear_part", "standardize", "tied", "noise", "masking"
+            "activation", "nonlinear", "linear_part", "standardize", "tied", "noise", "masking",
+            "sparsity",
         ):  # fmt: skip
             plain[name] = getattr(self, name)
         return plain
@@ -178,9 +184,10 @@ def _share(name: str, value: Any, below: float = 1.0) -> float:
 
 
 def _check_variant(
-    hidden: tuple[int, ...], side: str, tied: bool, noise: float, masking: float
+    hidden: tuple[int, ...], side: str, tied: bool, noise: float, masking: float, sparsity: float
 ) -> None:
-    asked = [name for name, on in {"tied": tied, "noise": noise, "masking": masking}.items() if on]
+    options = {"tied": tied, "noise": noise, "masking": masking, "sparsity": sparsity}
+    asked = [name for name, on in options.items() if on]
     if asked and not hidden:
         raise SpecificationError(
             f"{asked[0]} has no effect with hidden=(), which is principal components; give hidden "
@@ -191,7 +198,7 @@ def _check_variant(
             f"tied=True needs layers on both sides, and nonlinear={side!r} has them on one; leave "
             "one of the two out."
         )
-    if tied and len(asked) > 1:
+    if tied and (noise or masking):
         raise SpecificationError(
             f"tied=True does not go with {asked[1]}: a tied output is the regression on the scores "
             "as they are; leave one of the two out."

@@ -33,6 +33,11 @@ def read_training(method: Any, model: FactorSpecification, seed: int) -> BatchTr
             "a denoising autoencoder is estimated on corrupted copies of all rows, which "
             "mini-batches do not see; leave noise and masking out, or use method='lbfgs'."
         )
+    if model.sparsity:
+        raise SpecificationError(
+            "the price of sparse factors depends on their standard deviation over all rows, which "
+            "mini-batches do not see; leave sparsity out, or use method='lbfgs'."
+        )
     check_training(found)
     return BatchTraining(found, seed, model.panel.is_time_series)
 

@@ -85,6 +85,8 @@ class AutoencoderFactor(FactorSpecification):
         A denoising autoencoder: standard deviation of normal noise on the series that the encoder
         sees during estimation, in standard deviations of each, and share of the values that are set
         to their means.
+    sparsity : float
+        Price of the L1 norm of the standardised factors, a row: a sparse autoencoder.
 
     Raises
     ------
@@ -133,12 +135,13 @@ class AutoencoderFactor(FactorSpecification):
         tied: bool = False,
         noise: float = 0.0,
         masking: float = 0.0,
+        sparsity: float = 0.0,
     ) -> None:
         given = {
             "k_factors": k_factors, "hidden": hidden, "activation": activation,
             "nonlinear": nonlinear, "linear_part": linear_part, "standardize": standardize,
             "inputs": inputs, "max_factors": max_factors, "tied": tied, "noise": noise,
-            "masking": masking,
+            "masking": masking, "sparsity": sparsity,
         }  # fmt: skip
         self._set_up(panel_of(data), given)
 

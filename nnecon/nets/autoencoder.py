@@ -52,6 +52,8 @@ class Autoencoder:
         Whether ``Q`` and ``B`` are there; without them only networks are.
     tied : bool
         Whether the decoder's weights are the encoder's, transposed; it has biases of its own.
+    sparsity : float
+        Price of the codes' L1 norm (:mod:`nnecon.estimation.sparse_codes`).
     """
 
     n_inputs: int
@@ -61,6 +63,7 @@ class Autoencoder:
     activation: str
     linear_part: bool = True
     tied: bool = False
+    sparsity: float = 0.0
 
     @property
     def encoder_layers(self) -> tuple[Layer, ...]:
@@ -107,6 +110,11 @@ class Autoencoder:
             return 1 + self.n_inputs
         linear = self.k_factors if self.linear_part or not self.decoder else 0
         return 1 + linear + (self.decoder[-1] if self.decoder else 0)
+
+    @property
+    def has_axes(self) -> bool:
+        """Whether codes have axes of their own, which a rotation of the factors would undo."""
+        return self.sparsity > 0
 
     @property
     def penalised(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from nnecon.exceptions import SpecificationError
 from nnecon.report import plots, tables
@@ -56,10 +57,14 @@ class FactorDisplay:
     def _factor_table(self: Any) -> pd.DataFrame:
         incremental = self.variance_explained()
         top = self.top_series(3)
+        sparse = {}
+        if self.model.sparsity:
+            sparse["Near zero"] = self.sparseness()[("near zero", "network")].to_numpy()
         return pd.DataFrame(
             {
                 "Adds to R2": incremental.mean().to_numpy(),
                 "Cumulative": np.cumsum(incremental.mean().to_numpy()),
+                **sparse,
                 "Series that it adds most to": [
                     ", ".join(str(each) for each in top[(name, "series")]) for name in incremental
                 ],
@@ -72,6 +77,12 @@ class FactorDisplay:
             "Adds to R2: mean over series of what the factor adds to the R-squared of the factors "
             "before it."
         ]
+        if self.model.sparsity:
+            normal = 2 * norm.cdf(0.25) - 1
+            notes.append(
+                "Near zero: share of values within a quarter of a standard deviation of zero, "
+                f"{normal:.2f} for normal factors."
+            )
         if not np.isfinite(self.model.panel.values).all():
             notes.append(
                 "R-squared counts missing values as filled, as in statsmodels; compare() and rows "

@@ -11,6 +11,7 @@ from nnecon.exceptions import SpecificationError
 from nnecon.inference.explained_variance import increments, marginal_rsquare, residual_sums
 from nnecon.inference.factor_map import ComponentMap, FactorMap, reconstruct
 from nnecon.inference.factor_number import CRITERIA, bai_ng
+from nnecon.inference.factor_sparseness import sparseness
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,41 @@ class FactorNumbers:
         else:
             raise SpecificationError(f"kind={kind!r}: choose 'incremental' or 'marginal'.")
         return pd.DataFrame(found.T, self.model.labels, self.factor_names)
+
+    def sparseness(self, near: float = 0.25) -> pd.DataFrame:
+        r"""How sparse factors are, beside principal components with as many factors.
+
+        Parameters
+        ----------
+        near : float
+            What counts as near zero, in standard deviations of a factor.
+
+        Returns
+        -------
+        DataFrame
+            A row a factor; for each of ``mean |f|`` (in standard deviations: .80 for normal
+            factors, less for sparse ones), ``hoyer`` (Hoyer's sparseness: .2 for normal factors, 1
+            where all values but one are zero) and ``near zero`` (share of values) a pair of columns
+            ``network`` and ``PCA``.
+
+        References
+        ----------
+        Hoyer, P. O. (2004), Non-negative matrix factorization with sparseness constraints, Journal
+        of Machine Learning Research 5, 1457-1469.
+        """
+        if not near > 0:
+            raise SpecificationError(f"near={near!r}: give a positive number.")
+        values = self.model.panel.values
+        found = {
+            "network": sparseness(self._factors, near),
+            "PCA": sparseness(self.components.factors(values), near),
+        }
+        columns = {
+            (measure, name): numbers[:, at]
+            for at, measure in enumerate(("mean |f|", "hoyer", "near zero"))
+            for name, numbers in found.items()
+        }
+        return pd.DataFrame(columns, index=self.factor_names)
 
     def top_series(self, n: int = 10, kind: str = "incremental") -> pd.DataFrame:
         """Series that each factor explains best, with their R-squared.

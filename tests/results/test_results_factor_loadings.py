@@ -8,7 +8,8 @@ from statsmodels.multivariate.pca import PCA
 
 import nnecon as ne
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.factor_loadings import matched, normal_scores
+from nnecon.inference.factor_alignment import matched
+from nnecon.inference.factor_loadings import normal_scores
 
 TWO = np.random.default_rng(5).standard_normal((2, 20)) * np.array([[1.0], [0.6]])
 SLOPES, BENDS = np.linspace(0.5, 1.5, 12), np.tile([0.8, -0.4], 6)
