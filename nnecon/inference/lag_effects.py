@@ -35,14 +35,17 @@ class LagEffects:
     rows: np.ndarray
     names: tuple[str, ...]
 
-    def __call__(self, draws: np.ndarray) -> pd.Series:
-        """Effects of the mean of ``draws`` (d, k), by ``L1.growth`` and so on, in their units."""
+    def __call__(self, draws: np.ndarray, held: np.ndarray) -> pd.Series:
+        """Effects of the mean of ``draws`` (d, k), by ``L1.growth`` and so on, in their units.
+
+        ``held`` (p,) are coefficients of linear regressors that are not among the parameters.
+        """
         layout, scaling = self.layout, self.scaling
         weights = np.full(len(self.rows), 1.0 / len(self.rows))
         slopes = [average_gradient(self.network, one, self.rows, weights) for one in draws]
         slope = np.mean(slopes, axis=0) * scaling.target_scale
         slope = slope / np.concatenate([scaling.linear_scale, scaling.input_scale])
-        every = np.zeros(layout.n_linear + layout.n_network)
+        every = np.concatenate([held, np.zeros(layout.n_network)])
         every[np.concatenate([scaling.linear, scaling.inputs])] = slope
         effects = {}
         for lag in layout.effect_lags:

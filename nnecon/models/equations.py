@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from nnecon.data.long_lags import Held
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.classical import least_squares
 from nnecon.estimation.estimate import Solver, certify
@@ -77,11 +78,11 @@ class Task:
     index : pandas.Index
         Periods of the n rows.
     endog : ndarray of shape (n,)
-        The series, in its units.
+        The series, in its units, net of what long lags explain.
     objective, scaling
         The standardised problem.
     effects : callable
-        Average effects (e,) by name at parameters (d, k) of draws.
+        Average effects (e,) by name at parameters (d, k) of draws and coefficients of long lags.
     alpha : float or str
         Penalty, or "cv" or "1se".
     alphas : int or ndarray
@@ -96,6 +97,8 @@ class Task:
         The algorithm, and where it runs.
     weights : ndarray of shape (n,)
         Weights of the rows.
+    held : Held
+        The long lags.
     student : bool
         Whether errors are Student-t, whose weights are estimated.
     """
@@ -105,7 +108,7 @@ class Task:
     endog: np.ndarray
     objective: Objective
     scaling: Scaling
-    effects: Callable[[np.ndarray], pd.Series]
+    effects: Callable[[np.ndarray, np.ndarray], pd.Series]
     alpha: float | str
     alphas: int | np.ndarray
     folds: Folds | None
@@ -114,6 +117,7 @@ class Task:
     solver: Solver
     execution: Execution
     weights: np.ndarray
+    held: Held
     student: bool = False
 
 
@@ -157,10 +161,10 @@ def fit_equation(task: Task) -> Equation:
     shares, tail = task.weights, None if robust is None else robust.tail
     if robust is not None and any(one.penalty > 0 for one in solutions):
         solutions, shares, tail = _reweighted(task, alpha, solutions, robust)
-    edf = float(effective_degrees(objective, solutions, shares).mean())
+    edf = float(effective_degrees(objective, solutions, shares).mean()) + task.held.edf
     return Equation(
         task.name, objective, task.scaling, tuple(solutions), alpha, rule, edf, path, cv, shares,
-        tail,
+        tail, task.held,
     )  # fmt: skip
 
 
@@ -233,12 +237,13 @@ def _search(task: Task, weights: np.ndarray, classical: Baselines) -> _Search:
     at = int(np.flatnonzero(ladder == best)[0])
     at = at if _leads(task, predictions, at) else 0
     rows = np.concatenate(folds.test)
+    long = task.held.values[rows]
     frame = pd.DataFrame(
         {
             "fold": np.repeat(np.arange(len(folds)), [len(test) for test in folds.test]),
-            "actual": task.endog[rows],
-            "network": np.concatenate([values[at] for values in predictions]),
-            "baseline": np.concatenate([values[0] for values in predictions]),
+            "actual": task.endog[rows] + long,
+            "network": np.concatenate([values[at] for values in predictions]) + long,
+            "baseline": np.concatenate([values[0] for values in predictions]) + long,
         },
         index=task.index[rows],
     )
@@ -273,14 +278,14 @@ def _with_room(task: Task, weights: np.ndarray, base: np.ndarray, alphas: np.nda
         engine = task.solver, task.execution
         found = mean_network(task.objective, weights, base, alpha, start, *engine)
         freedom = effective_degrees(task.objective, found, weights)
-        if freedom.mean() <= _most_freedom(task):
+        if freedom.mean() + task.held.edf <= _most_freedom(task):
             return float(alpha)
     return np.inf
 
 
 def _most_freedom(task: Task) -> float:
     """Effective degrees of freedom beyond which no penalty is chosen."""
-    return max(CROWDED * len(task.endog), len(task.scaling.linear) + 1e-6)
+    return max(CROWDED * len(task.endog), len(task.scaling.linear) + task.held.edf + 1e-6)
 
 
 def _freedom(task: Task, draws: np.ndarray, alpha: float) -> float:
@@ -290,7 +295,7 @@ def _freedom(task: Task, draws: np.ndarray, alpha: float) -> float:
         certify(task.objective, params, Chain.single(weights, params, alpha), "", 0)
         for params in draws
     ]
-    return float(effective_degrees(task.objective, solutions, weights).mean())
+    return float(effective_degrees(task.objective, solutions, weights).mean()) + task.held.edf
 
 
 def _grid(live: float, size: int) -> np.ndarray:
@@ -358,7 +363,7 @@ def _describe(
         ]
         certificates.append(max(solution.certificate for solution in solutions))
         linear.append(draws[:, :p].mean(axis=0))
-        effects.append(task.effects(draws))
+        effects.append(task.effects(draws, task.held.coefs))
         errors = _lost(task, np.arange(len(task.endog)), _predicted(task, draws))
         train.append(np.average(errors, weights=weights))
     return RegularizationPath(

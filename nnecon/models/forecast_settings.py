@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnecon.data.long_lags import VERY_STRONG, LongLags, choose_long_lags
 from nnecon.data.series import SEASONS, Series
 from nnecon.data.windows import choose_lags, choose_lags_by_equation
 from nnecon.estimation.training import SGD, Adam, Training
@@ -122,6 +123,62 @@ def equation_lags(
     if not max(max(pair) for pair in pairs):
         raise SpecificationError("lags_by_equation: one equation at least needs a lag.")
     return EquationLags(pairs, "the user")
+
+
+def read_long_lags(
+    given: Any, order: int, most: Any, series: Series, known: np.ndarray, frequency: str
+) -> LongLags | None:
+    """Own lags beyond the order of the autoregression, shrunk, where there are some.
+
+    Parameters
+    ----------
+    given : bool, mapping or None
+        None where the evidence is to decide, True where it only chooses the tightness, False for no
+        long lags, or the tightness by series.
+    order : int
+        Order of the autoregression.
+    most, series, known, frequency
+        As in :func:`linear_lags`.
+    """
+    tightness = None
+    if isinstance(given, Mapping):
+        strange = [name for name in given if name not in series.names]
+        if strange:
+            raise SpecificationError(
+                f"long_lags names {strange[0]!r}, which is no series of the model; the series are "
+                f"{list(series.names)}."
+            )
+        tightness = {
+            at: _tightness(name, given[name])
+            for at, name in enumerate(series.names)
+            if name in given
+        }
+    elif given is not None and not isinstance(given, bool):
+        raise SpecificationError(
+            f"long_lags={given!r}: give True, False, or the tightness by series, "
+            "{'infl': 0.5, ...}."
+        )
+    longest = _largest(most, series, known, frequency)
+    if given is False or tightness == {} or longest <= order:
+        if given:
+            raise SpecificationError(
+                f"long_lags: lags end at {longest}, and the autoregression has {order}; raise "
+                "max_lags."
+            )
+        return None
+    threshold = -np.inf if given else VERY_STRONG
+    return choose_long_lags(
+        series.endog, known, order, longest, series.first, threshold=threshold, tightness=tightness
+    )
+
+
+def _tightness(name: str, value: Any) -> float:
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    if not 0 < number < np.inf:
+        raise SpecificationError(
+            f"long_lags: {value!r} for {name!r}; give a tightness, a positive number."
+        )
+    return number
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """What all forecasters share before estimation: series, lags, windows, the linear part's rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from inspect import signature
@@ -12,6 +12,7 @@ import pandas as pd
 
 from nnecon.data.design import caller_namespace
 from nnecon.data.frames import as_frame
+from nnecon.data.long_lags import Held, LongLags
 from nnecon.data.scaling import Scaling
 from nnecon.data.series import Series, named_columns, series_from_arrays, series_of
 from nnecon.data.syntax import suggestion
@@ -28,6 +29,7 @@ from nnecon.models.forecast_settings import (
     EquationLags,
     equation_lags,
     linear_lags,
+    read_long_lags,
     read_loss,
     read_strategy,
 )
@@ -35,7 +37,7 @@ from nnecon.models.saved_series import SavedSeries
 from nnecon.nets import LinearPart
 from nnecon.results.immutable import Immutable
 
-COMMON = ("strategy", "horizon", "loss", "quantiles", "lags_by_equation")
+COMMON = ("strategy", "horizon", "loss", "quantiles", "lags_by_equation", "long_lags")
 """Arguments that all forecasters take."""
 
 BY_HORIZON = ("sample", "prepared")
@@ -48,7 +50,10 @@ FIT_ARGUMENTS = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A sample ready for estimation: windows, standardisation and rows of each equation."""
+    """A sample ready for estimation: windows, standardisation and rows of each equation.
+
+    Targets of the windows are net of what long lags explain.
+    """
 
     sample: Windows
     rows: tuple[np.ndarray, ...]
@@ -66,6 +71,7 @@ class ForecasterData(SavedSeries, Immutable):
     lags: tuple[int, ...]
     lag_rule: str
     own_lags: EquationLags | None
+    long_lags: LongLags | None
     strategy: str
     horizon: int | None
     lead: int | None
@@ -132,9 +138,16 @@ class ForecasterData(SavedSeries, Immutable):
             self.linear_lags, self.max_lags, series, self._known, self.frequency
         )
         own_lags = self._own_lags(common["lags_by_equation"])
+        long_lags = self._long_lags(common["long_lags"], lags, own_lags)
         if own_lags is not None:
             lags, told = own_lags.lags, own_lags.told
-        self.__dict__.update(lags=lags, lag_rule=told, own_lags=own_lags)
+        elif long_lags is not None:
+            lags = tuple(range(1, long_lags.longest + 1))
+            names = ", ".join(series.names[at] for at in long_lags.tightness)
+            told += f"; own lags to {long_lags.longest}, shrunk, of {names}"
+        self.__dict__.update(
+            lags=lags, lag_rule=told, own_lags=own_lags, long_lags=long_lags
+        )  # fmt: skip
         self._check_sample()
         if self.horizon is not None:
             self.at(self.horizon)._check_sample()
@@ -152,6 +165,28 @@ class ForecasterData(SavedSeries, Immutable):
         if found is not None and lacking:
             raise SpecificationError(f"lags_by_equation needs {lacking[0]}; leave it out.")
         return found
+
+    def _long_lags(
+        self, given: Any, lags: tuple[int, ...], own_lags: EquationLags | None
+    ) -> LongLags | None:
+        """Own lags beyond the autoregression's, where they are wanted."""
+        needs = {
+            "a linear part": self.linear_part,
+            "strategy='recursive'": not self.direct,
+            "a loss of the mean": self.loss != "quantile",
+            "all lags from 1 to an order": lags == tuple(range(1, len(lags) + 1)),
+            "lags_by_equation=False": own_lags is None,
+            "seasonal_lags=0": not self._seasonal(),
+        }
+        lacking = [words for words, there in needs.items() if not there]
+        if given and lacking:
+            raise SpecificationError(f"long_lags needs {lacking[0]}; leave it out.")
+        by_itself = isinstance(self.linear_lags, str) and len(self.series.names) > 1
+        if lacking or (given is None and not by_itself):
+            return None
+        return read_long_lags(
+            given, len(lags), self.max_lags, self.series, self._known, self.frequency
+        )
 
     # -- what a family says -----------------------------------------------------------------------
 
@@ -216,6 +251,9 @@ class ForecasterData(SavedSeries, Immutable):
         """Positions of each equation's linear regressors among :attr:`exog_names`."""
         layout = self.layout
         every = np.arange(layout.n_linear)
+        if self.long_lags is not None:
+            lag = layout.sources()[0][: layout.n_linear]
+            return (every[lag <= self.long_lags.order],) * len(self.explained)
         if self.own_lags is None:
             return (every,) * len(self.explained)
         lag, series = (part[: layout.n_linear] for part in layout.sources())
@@ -224,6 +262,23 @@ class ForecasterData(SavedSeries, Immutable):
             every[always | (lag <= np.where(series == at, own, others))]
             for at, (own, others) in enumerate(self.own_lags.pairs)
         )
+
+    @property
+    def var_lags(self) -> tuple[int, ...]:
+        """Lags of the autoregression, without long lags."""
+        if self.long_lags is not None:
+            return tuple(range(1, self.long_lags.order + 1))
+        return self.layout.lags
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        """Long lags of each equation, which are estimated before everything else."""
+        long, linear = self.long_lags, self.sample.linear
+        table = np.zeros((self.layout.n_linear, len(self.explained)))
+        edf = np.zeros(len(self.explained))
+        if long is not None:
+            table, edf = long.table(self.layout), long.edf
+        return tuple(Held(*each) for each in zip(table.T, (linear @ table).T, edf, strict=True))
 
     @property
     def direct(self) -> bool:
@@ -287,8 +342,12 @@ class ForecasterData(SavedSeries, Immutable):
     @property
     def pinned(self) -> dict[str, Any]:
         """Arguments of the constructor that keep what these data chose: ``on(data, **pinned)``."""
+        if self.long_lags is not None:
+            found = self.long_lags
+            named = {self.series.names[at]: value for at, value in found.tightness.items()}
+            return {"linear_lags": found.order, "long_lags": named}
         if self.own_lags is None:
-            return {"linear_lags": self.lags}
+            return {"linear_lags": self.lags, "long_lags": False}
         pairs = dict(zip(self.series.names, self.own_lags.pairs, strict=True))
         return {"lags_by_equation": pairs}
 
@@ -345,7 +404,9 @@ class ForecasterData(SavedSeries, Immutable):
     @cached_property
     def prepared(self) -> Prepared:
         """Standardised rows."""
-        sample, p = self.sample, self.layout.n_linear
+        p = self.layout.n_linear
+        long = np.column_stack([one.values for one in self.held])
+        sample = replace(self.sample, target=self.sample.target - long)
         whole = scalings(sample)
         rows = standard_rows(whole[0], sample.rows)
         made = tuple(

@@ -65,6 +65,11 @@ class LSTMForecaster(Forecaster):
         Whether the criterion chooses for each equation how many own lags it has, and how many lags
         of the other series, or these pairs by series: ``{"infl": (3, 1), ...}``. The equations
         together are then a near-VAR. For recursive forecasts.
+    long_lags : bool or dict, optional
+        Whether equations go on with lags of their own series beyond those of the autoregression,
+        shrunk to zero by Litterman's prior. By default equations of several series do where a
+        criterion chooses the lags and the evidence is very strong; True lets all do, a dict gives
+        the tightness by series.
     strategy : {"recursive", "direct"}
         How forecasts go on: the system is iterated, or each horizon has equations of its own.
     horizon : int, optional
@@ -165,8 +170,8 @@ class AttentionForecaster(Forecaster):
         Units of all heads together.
     heads : int
         Heads, a divisor of ``units``.
-    window, linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
-    loss, quantiles
+    window, linear_part, linear_lags, max_lags, lags_by_equation, long_lags, strategy,
+    horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -239,8 +244,8 @@ class ConvForecaster(Forecaster):
     pooling : {"mean", "max", "l2", "distance", "last"}
         How the window becomes one number a channel: the last value, which knows when things
         happened, or a mean, maximum or norm over the window, which do not.
-    window, linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
-    loss, quantiles
+    window, linear_part, linear_lags, max_lags, lags_by_equation, long_lags, strategy,
+    horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -332,8 +337,8 @@ class NeuralAR(Forecaster):
     seasonal_lags : int
         Lags of whole years, in months or quarters, that linear part and network see besides; zero
         for none.
-    linear_part, linear_lags, max_lags, lags_by_equation, strategy, horizon,
-    loss, quantiles
+    linear_part, linear_lags, max_lags, lags_by_equation, long_lags, strategy,
+    horizon, loss, quantiles
         As in :class:`LSTMForecaster`.
 
     Notes
@@ -401,10 +406,11 @@ class NeuralAR(Forecaster):
     @cached_property
     def _seen(self) -> tuple[int, ...]:
         """Lags that the network sees by default."""
+        own = self.lags if self.long_lags is None else self.var_lags
         if not isinstance(self.linear_lags, str):
-            return self.lags
+            return own
         longer, _ = linear_lags("aic", self.max_lags, self.series, self._known, self.frequency)
-        return max(self.lags, longer, key=len)
+        return max(own, longer, key=len)
 
     @property
     def pinned(self) -> dict[str, Any]:

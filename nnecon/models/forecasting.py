@@ -181,7 +181,8 @@ class Forecaster(ForecasterData):
         starts = _beside(starts, self.network.n_linear, len(scaling.linear))
         return Task(
             name, self.index, target, objective, scaling, effects, rule, grid, folds, starts,
-            warm, solver, Execution(), np.ones(len(target)), self.loss == "student",
+            warm, solver, Execution(), np.ones(len(target)), self.held[at],
+            self.loss == "student",
         )  # fmt: skip
 
     def _objective(self, at: int, level: float | None) -> Objective:
@@ -207,7 +208,7 @@ class Forecaster(ForecasterData):
                 Equation(
                     kept.name, self._objective(at, level), self.prepared.scalings[at],
                     kept.solutions, kept.alpha, kept.rule, kept.edf, kept.path, kept.cv,
-                    kept.weights, kept.tail,
+                    kept.weights, kept.tail, self.held[at],
                 )
             )  # fmt: skip
         if self.quantiles:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnecon.data.long_lags import Held
 from nnecon.data.scaling import Scaling
 from nnecon.estimation.classical import least_squares
 from nnecon.estimation.kernels import fitted
@@ -46,6 +47,8 @@ class Equation:
         Weights of the rows: one but where errors are Student-t.
     tail : Tail, optional
         Student-t errors in standardised units; None where losses are squares.
+    held : Held
+        Long lags, which the objective's target is net of.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Equation:
     cv: CrossValidation | None
     weights: np.ndarray
     tail: Tail | None
+    held: Held
 
     @property
     def network(self) -> LinearPart:
@@ -87,8 +91,18 @@ class Equation:
         """Whether every draw is certified."""
         return all(solution.converged for solution in self.solutions)
 
+    @property
+    def cv_error(self) -> float:
+        """Cross-validated error at its penalty; NaN where that was given and is not on the grid."""
+        assert self.cv is not None
+        at = np.flatnonzero(self.cv.alphas == self.alpha)
+        return float(self.cv.mean[at[0]]) if len(at) else np.nan
+
     def values(self, rows: np.ndarray) -> np.ndarray:
-        """Mean over the draws on standardised rows (n, r), in the units of the series, (n,)."""
+        """Mean over the draws on standardised rows (n, r), in the units of the series, (n,).
+
+        Without what long lags explain.
+        """
         live = [one for one in self.solutions if one.penalty > 0]
         dead = [one for one in self.solutions if one.penalty == 0]
         total = sum((fitted(self.network, one.params, rows) for one in live), np.zeros(len(rows)))
@@ -122,8 +136,8 @@ class Equation:
         params = least_squares(self.network, objective.inputs, objective.target, weights)
         solution = classical_solution(objective, weights, params)
         return replace(
-            self, solutions=(solution,), alpha=np.inf, rule="the user", edf=float(p), path=None,
-            cv=None, weights=weights, tail=tail,
+            self, solutions=(solution,), alpha=np.inf, rule="the user", edf=p + self.held.edf,
+            path=None, cv=None, weights=weights, tail=tail,
         )  # fmt: skip
 
 
@@ -157,12 +171,13 @@ class EquationResults(Immutable):
             equation.objective.inputs,
             self.model.series.names,
         )
-        return of_draws(equation.params)
+        return of_draws(equation.params, equation.held.coefs)
 
 
 def linear_table(equations: Sequence[Equation], p: int) -> np.ndarray:
     """Coefficients of all p linear regressors by equation, (p, m), zero where one is left out."""
     table = np.zeros((p, len(equations)))
     for at, one in enumerate(equations):
+        table[:, at] = one.held.coefs
         table[one.scaling.linear, at] = one.linear
     return table

@@ -140,7 +140,7 @@ class ForecasterNumbers(NewData):
     def _residuals(self) -> np.ndarray:
         """Residuals of all equations on the sample of the estimation, in their units."""
         values = [one.values(one.objective.inputs) for one in self.equations]
-        return self.model.sample.target - np.column_stack(values)
+        return self.model.prepared.sample.target - np.column_stack(values)
 
     def _ordinals(self, count: int) -> np.ndarray:
         """Periods of ``count`` rows from the first of the data, as the model counts them."""
@@ -155,9 +155,11 @@ class ForecasterNumbers(NewData):
     def fittedvalues(self) -> pd.DataFrame:
         """Forecasts in the data, one period ahead or, of direct forecasts, several."""
         rows, index = complete_rows(self.model, self.data, self._known, self.begin)
+        linear = rows[:, : self.model.layout.n_linear]
         columns = {
-            one.name: one.values(standard_rows(one.scaling, rows)) for one in self._own
-        }  # fmt: skip
+            one.name: one.values(standard_rows(one.scaling, rows)) + linear @ one.held.coefs
+            for one in self._own
+        }
         return pd.DataFrame(columns, index=index)
 
     @cached_property
@@ -191,7 +193,9 @@ class ForecasterNumbers(NewData):
         for one in self._own:
             live = [draw.params for draw in one.solutions if draw.penalty > 0]
             if live:
-                found = attention_weights(network, np.stack(live), one.objective.inputs)
+                own = one.network
+                assert isinstance(own, Attention)
+                found = attention_weights(own, np.stack(live), one.objective.inputs)
                 frames[one.name] = pd.DataFrame(found, index=self.model.index, columns=lags)
         return frames
 
@@ -287,11 +291,12 @@ class ForecasterNumbers(NewData):
     def _classical(self) -> Linear:
         """The vector autoregression on the same rows, by least squares."""
         sample, layout = self.model.sample, self.model.layout
-        table = np.zeros((layout.n_linear, sample.target.shape[1]))
-        left = np.full(len(self.equations), float(self.nobs))
+        table = np.column_stack([one.held.coefs for one in self.equations])
+        net = self.model.prepared.sample.target
+        left = self.nobs - np.array([one.held.edf for one in self.equations])
         for at, columns in enumerate(self.model.linear_columns):
-            own, target = sample.linear[:, columns], sample.target[:, at]
-            table[columns, at] = np.linalg.lstsq(own, target, rcond=None)[0]
+            own = sample.linear[:, columns]
+            table[columns, at] = np.linalg.lstsq(own, net[:, at], rcond=None)[0]
             left[at] -= 0 if self.single else len(columns)
         resid = (sample.target - sample.linear @ table) / np.sqrt(left)
         return linear_system(layout, table, resid.T @ resid)

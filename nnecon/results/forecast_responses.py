@@ -98,9 +98,9 @@ class ForecasterResponses(ForecasterOutlooks):
         """Responses from a regression for each horizon on the lags of the linear part."""
         model, sigma = self.model, self._classical.covariance
         layout, series = model.layout, model.series
-        if 1 not in layout.lags:
+        if 1 not in model.var_lags:
             return None
-        plain = replace(layout, window=0, network_lags=())
+        plain = replace(layout, lags=model.var_lags, window=0, network_lags=())
         first = layout.linear_column(0, 1)
         shock = size * sigma[:, impulse] / sigma[impulse, impulse]
         responses = [shock]

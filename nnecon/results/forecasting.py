@@ -27,6 +27,7 @@ LABELS = {
 
 FORMATS: dict[Hashable, str | int | Callable[[Any], str]] = {
     "penalty": "{:.4g}".format, "edf": 1, "std. error": 3, "t df": 1, "own lags": 0, "others": 0,
+    "long lags": 2,
     "CV RMSE": 3, "linear": 3,
 }  # fmt: skip
 """How columns of the equations' table are written."""
@@ -50,7 +51,7 @@ class ForecasterResults(ForecasterResponses):
     def _header(self) -> list[tuple[str, str]]:
         model = self.model
         index = model.index
-        lags = model.layout.lags
+        lags = model.var_lags
         classical = f"{self.classical_name}({max(lags)})" if lags else "mean"
         return [
             ("Targets:", ", ".join(self.targets)),
@@ -79,11 +80,12 @@ class ForecasterResults(ForecasterResponses):
             }
             if self.model.own_lags is not None:
                 row["own lags"], row["others"] = self.model.own_lags.pairs[at]
+            if self.model.long_lags is not None:
+                row["long lags"] = self.model.long_lags.tightness.get(at, 0.0)
             if one.tail is not None:
                 row["t df"] = one.tail.df
             if one.cv is not None:
-                place = int(np.flatnonzero(one.cv.alphas == one.alpha)[0])
-                row["CV RMSE"] = float(np.sqrt(one.cv.mean[place]))
+                row["CV RMSE"] = float(np.sqrt(one.cv_error))
                 row["linear"] = float(np.sqrt(one.cv.mean[0]))
             rows[one.name] = row
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -109,9 +111,8 @@ class ForecasterResults(ForecasterResponses):
             classical[label] = float(np.sqrt(plain._covariance[at, at]))
             if one.cv is None:
                 continue
-            place = int(np.flatnonzero(one.cv.alphas == one.alpha)[0])
             label = f"Cross-validated RMSE, {one.name}"
-            network[label] = float(np.sqrt(one.cv.mean[place]))
+            network[label] = float(np.sqrt(one.cv_error))
             classical[label] = float(np.sqrt(one.cv.mean[0]))
             if np.isfinite(one.alpha):
                 out = one.cv.predictions
@@ -176,6 +177,12 @@ class ForecasterResults(ForecasterResponses):
             notes.append(
                 "Errors are Student-t, equation by equation. Errors of cross-validation are "
                 "weighted by how far the linear equation's residuals lie out."
+            )
+        long = self.model.long_lags
+        if long is not None:
+            notes.append(
+                f"Long lags: tightness of the prior under which an equation goes on with lags "
+                f"{long.order + 1} to {long.longest} of its own series; 0 where it has none."
             )
         zero = [one.name for one in self._own if one.is_linear and np.isfinite(one.alpha)]
         if zero:

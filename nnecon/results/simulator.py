@@ -7,7 +7,7 @@ import numpy as np
 
 from nnecon.data.windows import Layout
 from nnecon.exceptions import SpecificationError
-from nnecon.inference.parameter_draws import Estimated, debiased, draw_parameters, lighter
+from nnecon.inference.parameter_draws import Draws, Estimated, debiased, draw_parameters, lighter
 from nnecon.inference.responses import draw_impacts, mean_response, together
 from nnecon.inference.simulation import Scenario, System, draw_shocks, scenario, simulate
 from nnecon.results.equations import Equation
@@ -86,10 +86,15 @@ def system_of(
 
 def _linear(equation: Equation, p: int, draw: int | None = None) -> np.ndarray:
     """Standardised linear part (p,) of a draw, or their mean, zero for regressors left out."""
-    own, found = equation.scaling.linear, np.zeros(p)
+    own, found = equation.scaling.linear, _held(equation)
     parts = equation.params[:, : len(own)]
     found[own] = parts.mean(axis=0) if draw is None else parts[draw]
     return found
+
+
+def _held(equation: Equation) -> np.ndarray:
+    """Coefficients (p,) of long lags, which enter in their units, of the standardised target."""
+    return equation.held.coefs / equation.scaling.target_scale
 
 
 def _networks(equation: Equation, p: int) -> np.ndarray:
@@ -184,7 +189,9 @@ class Simulator:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draws of the parameters: linear parts (p, m) and moves of the networks (l, d, k)."""
         n_linear = self.system.layout.n_linear
-        found = draw_parameters(self._estimated(), count, rng, self._places, n_linear)
+        found = self._whole(
+            draw_parameters(self._estimated(), count, rng, self._places, n_linear)
+        )  # fmt: skip
         return list(zip(found.linear, found.moves, strict=True))
 
     def responses(
@@ -219,7 +226,7 @@ class Simulator:
         steps, count = len(futures[0].imposed), each * len(futures)
         equations = self._estimated()
         places, p = self._places, self.system.layout.n_linear
-        middle = debiased(equations, places, p)
+        middle = self._whole(debiased(equations, places, p))
         shocks = self.shocks(kind, MORE * count, steps, rng)
         periods = together(scenarios, MORE * each)
         mean = mean_response(
@@ -269,7 +276,7 @@ class Simulator:
                 for one in equations
             ]
             networks = np.repeat(system.networks[:, draw : draw + 1], count, axis=1)
-            own = debiased(alone, self._places, system.layout.n_linear)
+            own = self._whole(debiased(alone, self._places, system.layout.n_linear))
             found.append(
                 mean_response(
                     replace(system, networks=networks), periods, shocks, impulse, size,
@@ -282,6 +289,11 @@ class Simulator:
     def _places(self) -> list[np.ndarray]:
         """Positions of each equation's linear regressors among all."""
         return [one.scaling.linear for one in self.equations]
+
+    def _whole(self, draws: Draws) -> Draws:
+        """Draws of what is estimated beside long lags, with these."""
+        held = np.column_stack([_held(one) for one in self.equations])
+        return replace(draws, linear=draws.linear + held)
 
     def _estimated(self) -> list[Estimated]:
         return [

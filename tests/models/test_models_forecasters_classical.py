@@ -113,7 +113,7 @@ def test_lags_are_chosen_as_statsmodels_chooses_them(frame):
         )
         chosen = var.select_order(6).selected_orders[criterion]
         # statsmodels also considers no lags at all
-        assert model.lags == tuple(range(1, max(chosen, 1) + 1))
+        assert model.var_lags == tuple(range(1, max(chosen, 1) + 1))
 
 
 def test_arrays_equal_the_formula(frame):
