@@ -5,7 +5,8 @@ networks (:mod:`nnecon.estimation.solvers.minibatch`): shuffled batches, whose e
 that of the whole sample. The output layer is trained with the rest, from its best value at the
 start; at the end it is solved for once more, exactly and in double precision, by sums over blocks
 of rows, and the objective that counts is that of the sample with this output. Rows held out for
-early stopping are held out of training alone.
+early stopping are held out of training alone. Of a denoising autoencoder all corrupted copies of
+the rows are trained on, and an epoch is a pass through all of them.
 """
 
 from collections.abc import Callable
@@ -95,21 +96,23 @@ class BatchTraining:
         share: float = 1.0,
     ) -> Solved:
         """Train from one start (n_params,) at one penalty; ``share`` of an item for the monitor."""
-        whole = WholeAutoencoder(network, sample.target.shape[1])
-        first = whole.join(start, best_output(network, start, *sample.seen, alpha))
-        rows = sample.weights.max(axis=1)
-        target = empty(*sample.target.shape)
-        target[:] = np.where(sample.weights > 0, sample.target, np.nan)
+        scores, wanted, weights = sample.seen
+        whole = WholeAutoencoder(network, wanted.shape[1])
+        first = whole.join(start, best_output(network, start, scores, wanted, weights, alpha))
+        rows = weights.max(axis=1)
+        target = empty(*wanted.shape)
+        target[:] = np.where(weights > 0, wanted, np.nan)
         with single_precision():
             course = SampleTraining(
                 self.training,
                 _steps(whole, self.training),
-                jax.device_put(np.asarray(sample.scores, np.float32), may_alias=True),
+                jax.device_put(np.asarray(scores, np.float32), may_alias=True),
                 jax.device_put(target, may_alias=True),
                 rows,
                 [self.seed, *stream(start, rows)],
                 self.blocked,
-                whole.n_series * rows.sum() / sample.weights.sum(),
+                # weights of all cells sum to one
+                whole.n_series * rows.sum(),
             )
             trained = course.train(
                 0,

@@ -28,10 +28,11 @@ def read_training(method: Any, model: FactorSpecification, seed: int) -> BatchTr
             f"method={method!r} is not known; choose 'auto', 'lbfgs', 'adam' or 'sgd', or pass "
             "ne.Adam(...) or ne.SGD(...)."
         )
-    if model.noise or model.masking:
+    if (model.noise or model.masking) and found.held_out:
         raise SpecificationError(
-            "a denoising autoencoder is estimated on corrupted copies of all rows, which "
-            "mini-batches do not see; leave noise and masking out, or use method='lbfgs'."
+            "a denoising autoencoder is estimated on several corrupted copies of each row, of "
+            "which early_stopping would hold out some and train on others; leave early_stopping "
+            "out."
         )
     if model.sparsity:
         raise SpecificationError(

@@ -1,5 +1,7 @@
 """Mini-batches of autoencoders: sums over blocks, and steps along the gradient of the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,11 +56,16 @@ def test_sums_over_blocks_are_those_of_all_rows(monkeypatch, missing, tied):
     assert found.certificate == pytest.approx(relative, rel=1e-6)
 
 
-@pytest.mark.parametrize(("missing", "tied"), [(False, True), (True, False)])
-def test_a_step_on_all_rows_is_one_along_the_gradient_of_the_sample(missing, tied):
+@pytest.mark.parametrize(
+    ("missing", "tied", "copies"), [(False, True, 0), (True, False, 0), (False, False, 3)]
+)
+def test_a_step_on_all_rows_is_one_along_the_gradient_of_the_sample(missing, tied, copies):
     sample, (network, start) = drawn(missing), started(tied)
+    if copies:
+        noise = np.random.default_rng(5).standard_normal((copies, *sample.scores.shape))
+        sample = replace(sample, corrupted=sample.scores + 0.5 * noise)
     rate = 0.05
-    step = BatchTraining(SGD(learning_rate=rate, momentum=0.0, epochs=1, batch_size=300), 0, False)
+    step = BatchTraining(SGD(learning_rate=rate, momentum=0.0, epochs=1, batch_size=900), 0, False)
     found = step(network, sample, start, ALPHA, Monitor())
     with double_precision():
         gradient = autoencoder_kernels(network).value_gradient(start, *sample.seen, ALPHA)[1]

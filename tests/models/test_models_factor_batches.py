@@ -59,6 +59,17 @@ def test_classical_limit_needs_no_training(hidden, alpha):
     assert results.is_linear and "Adam" not in str(results.summary())
 
 
+def test_denoising_is_trained_on_its_copies():
+    x, _ = curved(200)
+    model = ne.AutoencoderFactor(x, 1, hidden=4, noise=0.5)
+    exact = model.fit(alpha=1e-2, alphas=[1e-2], n_starts=3)
+    options = ne.Adam(learning_rate=0.01, schedule="cosine", epochs=60, batch_size=64)
+    near = model.fit(alpha=1e-2, n_starts=3, method=options)
+    assert abs(near.factors["comp_0"].corr(exact.factors["comp_0"])) > 0.97
+    left = [1.0 - each.rsquare.iloc[-1] for each in (near, exact, model.fit(alpha=np.inf))]
+    assert left[0] < 1.1 * left[1] and left[1] < 0.8 * left[2]
+
+
 def test_principal_components_compete(sample):
     model = ne.AutoencoderFactor(sample[0], 1, hidden=6)
     with pytest.warns(ConvergenceWarning, match="principal components, which are the estimate"):
@@ -134,8 +145,8 @@ def test_early_stopping_holds_the_last_periods_out():
 
 def test_refusals(trained):
     x = trained.model.panel.values
-    with pytest.raises(SpecificationError, match=r"denoising.*mini-batches"):
-        ne.AutoencoderFactor(x, 1, noise=0.1).fit(method="adam")
+    with pytest.raises(SpecificationError, match=r"denoising.*leave early_stopping out"):
+        ne.AutoencoderFactor(x, 1, noise=0.1).fit(method=ne.Adam(early_stopping=True))
     with pytest.raises(SpecificationError, match="'auto', 'lbfgs', 'adam' or 'sgd'"):
         trained.model.fit(method="lm")
     with pytest.raises(SpecificationError, match=r"dropout=.*not made for autoencoders"):
