@@ -78,6 +78,8 @@ def _method(
             f"{', '.join(common)}."
         )
     network = own is not None and not isinstance(model, Baseline)
+    if network and getattr(model, "any_targets", False):
+        targets = tuple(target for target in targets if target in common)
     unknown = [] if network else [target for target in targets if target not in frame.columns]
     if unknown:
         raise SpecificationError(

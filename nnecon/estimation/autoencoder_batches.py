@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.estimation.autoencoding import (
-    TINY,
     PanelSample,
     Solved,
     output_regressors,
@@ -29,6 +28,7 @@ from nnecon.estimation.blockwise import BLOCK, single_precision
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.ridge_output import TINY
 from nnecon.estimation.rows import cut, empty
 from nnecon.estimation.solvers.minibatch import SampleTraining, stream
 from nnecon.estimation.solvers.minibatch_steps import Steps, compiled

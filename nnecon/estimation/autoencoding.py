@@ -18,7 +18,7 @@ autoencoder pays for codes away from zero as well.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +26,10 @@ import numpy as np
 from scipy.optimize import minimize
 
 from nnecon.estimation.compilation import cached_jit
+from nnecon.estimation.dynamic_autoencoding import Dynamics, dynamic_kernels
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.ridge_output import ridge_output
 from nnecon.estimation.sparse_codes import smoothed_norm
 from nnecon.nets.autoencoder import Autoencoder
 
@@ -36,9 +38,6 @@ FIRST, LATER, POLISH = 60, 25, 1000
 
 GAIN = 1e-6
 """Share by which an objective has to be lower than that of principal components."""
-
-TINY = 1e-10
-"""Ridge on the unpenalised output, beside units that have become alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +54,15 @@ class PanelSample:
         Weight of the row where the value is known, zero elsewhere; they sum to one.
     corrupted : ndarray of shape (copies, T, q), optional
         Scores that the encoder sees during estimation, where it is to remove noise.
+    dynamics : Dynamics, optional
+        Autoregression of the factors, of which forecasts are part of the objective.
     """
 
     scores: np.ndarray
     target: np.ndarray
     weights: np.ndarray
     corrupted: np.ndarray | None = None
+    dynamics: Dynamics | None = None
 
     @property
     def seen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,27 +118,13 @@ def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
     ridge, inner = network.penalised_output, network.penalised
     regressors_of = output_regressors(network)
 
-    def solve(regressors, target, weights, alpha):
-        shrink = jnp.diag(alpha / target.shape[1] * ridge + TINY / target.shape[1])
-        weighted = weights * target
-        if weights.shape[1] == 1:
-            gram = regressors.T @ (weights * regressors) + shrink
-            return jax.scipy.linalg.solve(gram, regressors.T @ weighted, assume_a="pos")
-        p = regressors.shape[1]
-        pairs = (regressors[:, :, None] * regressors[:, None, :]).reshape(-1, p * p)
-        grams = (weights.T @ pairs).reshape(-1, p, p) + shrink
-        roots = jnp.linalg.cholesky(grams)
-        right = (weighted.T @ regressors)[:, :, None]
-        half = jax.scipy.linalg.solve_triangular(roots, right, lower=True)
-        found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
-        return found[:, :, 0].T
-
     def output(params, scores, target, weights, alpha):
-        return solve(regressors_of(params, scores)[1], target, weights, alpha)
+        return ridge_output(regressors_of(params, scores)[1], target, weights, alpha * ridge)
 
     def value(params, scores, target, weights, alpha):
         regressors, solved_on = regressors_of(params, scores)
-        coefficients = solve(*map(jax.lax.stop_gradient, (solved_on, target, weights)), alpha)
+        held = map(jax.lax.stop_gradient, (solved_on, target, weights))
+        coefficients = ridge_output(*held, alpha * ridge)
         residual = target - regressors @ coefficients
         loss = 0.5 * jnp.sum(weights * residual**2)
         penalty = 0.5 * jnp.sum(ridge[:, None] * coefficients**2) / target.shape[1]
@@ -266,8 +254,7 @@ def solve_autoencoder(
     monitor: Monitor,
 ) -> Solved:
     """Minimise the objective from one start by L-BFGS."""
-    kernel = autoencoder_kernels(network).value_gradient
-    data = sample.seen
+    kernel, data = objective_of(network, sample)
 
     def value_and_gradient(params):
         monitor.check()
@@ -285,6 +272,16 @@ def solve_autoencoder(
     return Solved(found.x, float(found.fun), relative, int(found.nit))
 
 
+def objective_of(
+    network: Autoencoder, sample: PanelSample
+) -> tuple[Callable[..., tuple[jax.Array, jax.Array]], tuple[Any, ...]]:
+    """Objective with its gradient, and what it takes between parameters and penalty."""
+    if sample.dynamics is None:
+        return autoencoder_kernels(network).value_gradient, sample.seen
+    data = sample.dynamics.data(*sample.seen)
+    return dynamic_kernels(network, sample.dynamics.order).value_gradient, data
+
+
 def relative_gradient(params: np.ndarray, gradient: np.ndarray, value: float) -> float:
     """The largest gradient by a parameter (times its size over one) as a share of the objective."""
     size = np.maximum(np.abs(params), 1.0)
@@ -298,9 +295,11 @@ def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor
         codes = jnp.asarray(sample.scores[:, : network.k_factors])
         price = network.sparsity * float(smoothed_norm(codes, jnp.asarray(sample.weights)))
     if not network.linear_part:
-        total = sample.weights.sum(axis=0)
-        mean = (sample.weights * sample.target).sum(axis=0) / total
-        return price + float(0.5 * np.sum(sample.weights * (sample.target - mean) ** 2))
+        weights = sample.weights
+        if sample.dynamics is not None:
+            weights = sample.dynamics.both_weights(weights)
+        mean = (weights * sample.target).sum(axis=0) / weights.sum(axis=0)
+        return price + float(0.5 * np.sum(weights * (sample.target - mean) ** 2))
     linear = replace(network, encoder=(), decoder=(), tied=False, sparsity=0.0)
     start = np.eye(network.n_inputs, network.k_factors).ravel()
     return price + solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value

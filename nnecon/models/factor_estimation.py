@@ -17,6 +17,7 @@ from nnecon.estimation.execution import Execution, Monitor
 from nnecon.estimation.folds import Folds
 from nnecon.estimation.kernels import double_precision
 from nnecon.inference.factor_map import ComponentMap, Extraction, FactorMap, NetworkMap
+from nnecon.models.factor_dynamics import check_transitions
 from nnecon.models.factor_samples import (
     FactorTask,
     extraction_of,
@@ -66,6 +67,7 @@ def estimate(
     extractions = [whole]
     for number, mask in enumerate(masks, 1):
         extractions.append(extraction_of(task, mask, f" in the training rows of fold {number}"))
+    check_transitions(task, everything, masks)
     samples = [
         sample_of(task, base, mask)
         for base, mask in zip(extractions, [everything, *masks], strict=True)
@@ -159,9 +161,10 @@ def _as_path(
 ) -> FactorPath:
     total = float((sample.weights * sample.target**2).sum())
     ceiling = float(path.ceiling[0])
-    if sample.corrupted is not None or task.network.sparsity:
+    changed = sample.corrupted is not None or sample.dynamics is not None
+    if changed or task.network.sparsity:
         with double_precision():
-            clean = replace(sample, corrupted=None)
+            clean = replace(sample, corrupted=None, dynamics=None)
             plain = replace(task.network, sparsity=0.0)
             ceiling = linear_objective(plain, clean, Monitor())
     explained = [1.0 - 2.0 * ceiling / total]

@@ -7,15 +7,16 @@ import numpy as np
 from nnecon.data.panel import Panel, check_known, varies
 from nnecon.estimation.autoencoder_batches import BatchTraining
 from nnecon.estimation.autoencoding import PanelSample
+from nnecon.estimation.dynamic_autoencoding import Dynamics
 from nnecon.exceptions import DataError
 from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_alignment import align, align_axes
+from nnecon.inference.factor_dynamics import sample_output
 from nnecon.inference.factor_map import (
     ComponentMap,
     Extraction,
     NetworkMap,
     encode,
-    output_layer,
     regressors,
 )
 from nnecon.inference.principal_components import fill_missing, principal_components
@@ -36,6 +37,8 @@ class FactorTask:
         What the encoder sees during estimation, of a denoising autoencoder.
     batches : BatchTraining, optional
         Mini-batches in the place of L-BFGS.
+    dynamics : Dynamics, optional
+        Autoregression of the factors.
     """
 
     panel: Panel
@@ -43,6 +46,7 @@ class FactorTask:
     standardize: bool
     corruption: Corruption | None = None
     batches: BatchTraining | None = None
+    dynamics: Dynamics | None = None
 
     @property
     def is_linear(self) -> bool:
@@ -81,6 +85,7 @@ def sample_of(task: FactorTask, extraction: Extraction, train: np.ndarray) -> Pa
         np.where(known, standard, 0.0),
         weights / weights.sum(),
         None if corruption is None else corruption.inputs(extraction, values, q),
+        task.dynamics,
     )
 
 
@@ -105,7 +110,7 @@ def mapping_of(
 ) -> NetworkMap:
     """The factor model as a function, from its inner parameters."""
     network = task.network
-    output = output_layer(network, params, *sample.seen, alpha)
+    output = sample_output(network, sample, params, alpha)
     linear = ComponentMap(base)
     rows = sample.weights.sum(axis=1) > 0
     codes = encode(network, params, sample.scores)
@@ -119,4 +124,4 @@ def fitted(
 ) -> np.ndarray:
     """Fitted values of all rows, those without weight included."""
     codes = encode(network, params, sample.scores)
-    return regressors(network, params, codes) @ output_layer(network, params, *sample.seen, alpha)
+    return regressors(network, params, codes) @ sample_output(network, sample, params, alpha)

@@ -20,6 +20,7 @@ from nnecon.inference.factor_number import (
     panel_criteria,
 )
 from nnecon.inference.principal_components import fill_missing, principal_components
+from nnecon.models.factor_dynamics import forecast_rows
 from nnecon.models.factor_samples import FactorTask, fitted, unit_of
 from nnecon.results.factor_path import ReconstructionCV
 
@@ -65,10 +66,10 @@ def factor_numbers(panel: Panel, most: int, standardize: bool, bcv: bool, seed: 
 
 
 def reconstruction_folds(
-    cv: int | Splitter | None, panel: Panel, rng: np.random.Generator
+    cv: int | Splitter | None, panel: Panel, rng: np.random.Generator, ordered: bool = False
 ) -> Folds:
-    """Blocks in time order for time series, shuffled rows otherwise, or what the user gives."""
-    if panel.is_time_series and not hasattr(cv, "split"):
+    """Blocks in time order for time series and ``ordered`` rows, others shuffled, or the user's."""
+    if (panel.is_time_series or ordered) and not hasattr(cv, "split"):
         count = 5 if cv is None else cv
         whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
         if not whole or count < 2:
@@ -89,9 +90,30 @@ def _squares(task: FactorTask, base: Extraction, whole: Extraction, fit: np.ndar
     return (error * ratio) ** 2
 
 
-def _component_fit(task: FactorTask, base: Extraction) -> np.ndarray:
-    linear = ComponentMap(base)
-    return linear.decode(linear.factors(task.panel.values))
+def _losses(
+    task: FactorTask,
+    base: Extraction,
+    whole: Extraction,
+    sample: PanelSample,
+    params: np.ndarray | None,
+    alpha: float,
+) -> np.ndarray:
+    """Squared errors of rows, and of their forecasts where factors have dynamics.
+
+    ``params`` None stands for principal components. Rows that no lags go before count their
+    reconstruction alone.
+    """
+    if params is None:
+        linear = ComponentMap(base)
+        fit = linear.decode(linear.factors(task.panel.values))
+    else:
+        fit = unit_of(base) * fitted(task.network, sample, params, alpha)
+    now = _squares(task, base, whole, fit)
+    if task.dynamics is None:
+        return now
+    ahead = _squares(task, base, whole, forecast_rows(task, base, sample, params, alpha))
+    share = task.dynamics.share
+    return np.where(np.isnan(ahead), now, (1.0 - share) * now + share * ahead)
 
 
 def cross_validated(
@@ -106,16 +128,17 @@ def cross_validated(
     scores = np.empty((len(folds.test), len(alphas)))
     for f, test in enumerate(folds.test):
         base, sample, path = extractions[f + 1], samples[f + 1], paths[f + 1]
-        linear = _squares(task, base, extractions[0], _component_fit(task, base))[test]
+        linear = _losses(task, base, extractions[0], sample, None, np.inf)[test]
         scores[f] = np.nanmean(linear)
         for j, alpha in enumerate(alphas[1:]):
             if not path.linear[j]:
-                fit = unit_of(base) * fitted(task.network, sample, path.params[j], alpha)
-                scores[f, j + 1] = np.nanmean(_squares(task, base, extractions[0], fit)[test])
-    empty = pd.DataFrame()
-    return ReconstructionCV(
-        alphas, scores, folds.test, folds.train, folds.description, empty, empty
-    )
+                losses = _losses(task, base, extractions[0], sample, path.params[j], alpha)
+                scores[f, j + 1] = np.nanmean(losses[test])
+    empty, words = pd.DataFrame(), folds.description
+    if task.dynamics is not None:
+        share = task.dynamics.share
+        words += f", {1 - share:.0%} reconstruction and {share:.0%} forecasts one step ahead"
+    return ReconstructionCV(alphas, scores, folds.test, folds.train, words, empty, empty)
 
 
 def at_choice(
@@ -131,12 +154,11 @@ def at_choice(
     rows, series = [], []
     for f, test in enumerate(folds.test):
         base, sample, path = extractions[f + 1], samples[f + 1], paths[f + 1]
-        linear = _squares(task, base, extractions[0], _component_fit(task, base))[test]
+        linear = _losses(task, base, extractions[0], sample, None, np.inf)[test]
         network = linear
         at = int(np.argmin(np.abs(np.log(cv.alphas[1:] / alpha)))) if np.isfinite(alpha) else -1
         if at >= 0 and not path.linear[at]:
-            fit = unit_of(base) * fitted(task.network, sample, path.params[at], alpha)
-            network = _squares(task, base, extractions[0], fit)[test]
+            network = _losses(task, base, extractions[0], sample, path.params[at], alpha)[test]
         losses = {"network": np.nanmean(network, axis=1), "baseline": np.nanmean(linear, axis=1)}
         rows.append(pd.DataFrame({"fold": f, **losses}, index=task.panel.index[test]))
         series.append((network, linear))

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from nnecon.data.panel import Panel
+from nnecon.estimation.dynamic_autoencoding import Dynamics
 from nnecon.exceptions import SpecificationError
+from nnecon.models.factor_dynamics import read_dynamics
 from nnecon.models.factor_selection import default_most, factor_numbers
 from nnecon.models.forecast_settings import read_count as _whole
 from nnecon.models.forecast_settings import read_units
@@ -41,6 +43,8 @@ class FactorSpecification(Immutable):
     noise: float
     masking: float
     sparsity: float
+    dynamics: Dynamics | None
+    order_rule: str
     network: Autoencoder
     _given: Mapping[str, Any]
 
@@ -68,6 +72,7 @@ class FactorSpecification(Immutable):
         _check_variant(hidden, side, bool(given["tied"]), noise, masking, sparsity)
         k, rule, numbers = self._number(panel, given)
         q = self._n_inputs(panel, given["inputs"], k)
+        dynamics, order_rule = read_dynamics(panel, given, k)
         network = Autoencoder(
             q,
             k,
@@ -82,7 +87,8 @@ class FactorSpecification(Immutable):
             panel=panel, k_factors=k, k_rule=rule, numbers=numbers, hidden=hidden,
             activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
             standardize=bool(given["standardize"]), inputs=q, tied=network.tied, noise=noise,
-            masking=masking, sparsity=sparsity, network=network, _given=dict(given),
+            masking=masking, sparsity=sparsity, dynamics=dynamics, order_rule=order_rule,
+            network=network, _given=dict(given),
         )  # fmt: skip
 
     def _number(
@@ -143,9 +149,31 @@ class FactorSpecification(Immutable):
         return self.panel.labels
 
     @property
+    def endog_names(self) -> tuple[str, ...]:
+        """The series, by statsmodels' name for what is explained."""
+        return self.panel.names
+
+    any_targets = True
+    """For backtests: forecasts are those of all series, of which any may be looked at."""
+
+    @property
+    def factor_order(self) -> int:
+        """Lags of the factors' autoregression; 0 where they have none."""
+        return 0 if self.dynamics is None else self.dynamics.order
+
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """Arguments of the constructor that keep what the data chose."""
+        return {
+            "k_factors": self.k_factors, "max_factors": None, "factor_order": self.factor_order
+        }  # fmt: skip
+
+    @property
     def description(self) -> str:
         """The model in a few words."""
         words = f"{self.k_factors} factor{'s' * (self.k_factors > 1)}"
+        if self.dynamics is not None:
+            words += f" with {self.factor_order} lag{'s' * (self.factor_order > 1)}"
         if not self.hidden:
             return f"{words}, principal components"
         sizes = "-".join(str(size) for size in self.hidden)
@@ -164,7 +192,8 @@ class FactorSpecification(Immutable):
     def plain_specification(self) -> dict[str, Any]:
         """Arguments of the constructor as JSON can hold them."""
         plain: dict[str, Any] = {"hidden": list(self.hidden)}
-        for name in ("k_factors", "inputs", "max_factors"):
+        plain["forecast_weight"] = self._given["forecast_weight"]
+        for name in ("k_factors", "inputs", "max_factors", "factor_order"):
             value = self._given[name]
             plain[name] = int(value) if isinstance(value, Integral) else value
         for name in (

@@ -39,6 +39,11 @@ def read_training(method: Any, model: FactorSpecification, seed: int) -> BatchTr
             "the price of sparse factors depends on their standard deviation over all rows, which "
             "mini-batches do not see; leave sparsity out, or use method='lbfgs'."
         )
+    if model.factor_order:
+        raise SpecificationError(
+            "factor_order needs the rows in their order, which mini-batches do not keep; use "
+            "method='lbfgs'."
+        )
     check_training(found)
     return BatchTraining(found, seed, model.panel.is_time_series)
 

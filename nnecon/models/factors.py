@@ -87,6 +87,13 @@ class AutoencoderFactor(FactorSpecification):
         to their means.
     sparsity : float
         Price of the L1 norm of the standardised factors, a row: a sparse autoencoder.
+    factor_order : int or {"aic", "bic", "hqic"}
+        Lags of a vector autoregression that the factors follow, so that the panel can be forecast,
+        or the criterion that chooses them for principal components; 0 is none. One-step forecasts
+        are then part of what is estimated. Rows have to be periods without gaps.
+    forecast_weight : float, optional
+        Share of the forecast errors in the objective beside those of the reconstruction, by default
+        one half; at 0 the autoregression is that of the factors of the plain autoencoder.
 
     Raises
     ------
@@ -136,12 +143,15 @@ class AutoencoderFactor(FactorSpecification):
         noise: float = 0.0,
         masking: float = 0.0,
         sparsity: float = 0.0,
+        factor_order: int | str = 0,
+        forecast_weight: float | None = None,
     ) -> None:
         given = {
             "k_factors": k_factors, "hidden": hidden, "activation": activation,
             "nonlinear": nonlinear, "linear_part": linear_part, "standardize": standardize,
             "inputs": inputs, "max_factors": max_factors, "tied": tied, "noise": noise,
-            "masking": masking, "sparsity": sparsity,
+            "masking": masking, "sparsity": sparsity, "factor_order": factor_order,
+            "forecast_weight": forecast_weight,
         }  # fmt: skip
         self._set_up(panel_of(data), given)
 
@@ -257,7 +267,9 @@ class AutoencoderFactor(FactorSpecification):
         corruption = None
         if noise_seed is not None:
             corruption = Corruption(self.noise, self.masking, noise_seed)
-        return FactorTask(self.panel, self.network, self.standardize, corruption)
+        return FactorTask(
+            self.panel, self.network, self.standardize, corruption, dynamics=self.dynamics
+        )
 
     def _baseline(self, components: ComponentMap) -> Any:
         filled = components.extraction.filled(self.panel.values)
@@ -324,7 +336,7 @@ class AutoencoderFactor(FactorSpecification):
         task = replace(self._task(noise_seed), batches=batches)
         folds = None
         if isinstance(rule, str) or cv is not None:
-            folds = reconstruction_folds(cv, self.panel, for_folds)
+            folds = reconstruction_folds(cv, self.panel, for_folds, self.factor_order > 0)
         with one_blas_thread(), progress_bar(progress) as report:
             execution = replace(execution, progress=report)
             found = estimate(task, rule, grid, folds, draws, for_starts, execution)

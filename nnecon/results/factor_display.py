@@ -16,6 +16,9 @@ from nnecon.results.factor_chapter import factor_chapter
 from nnecon.results.factor_path import BASELINE
 from nnecon.version import __version__
 
+SHOWN = 13
+"""Rows of an autoregression that a summary prints; ``factor_var`` has them all."""
+
 
 class FactorDisplay:
     """What results of a factor model look like."""
@@ -44,9 +47,15 @@ class FactorDisplay:
                 ("MSE of rows left out:", _left_out(self.cv, "network")),
                 (f"The same, {BASELINE}:", _left_out(self.cv, "baseline")),
             ]
-        return tables.summary(
-            "Factor model", header, [tables.Table(self._factor_table(), "Factors")], self._notes()
-        )
+        blocks = [tables.Table(self._factor_table(), "Factors")]
+        if self.factor_order:
+            header += [
+                ("Lags of the factors:", f"{self.factor_order} (by {model.order_rule})"),
+                ("Largest root:", f"{self.largest_root:.4f}"),
+            ]
+            if len(self.factor_var) <= SHOWN:
+                blocks.append(tables.Table(self.factor_var, "Autoregression of the factors"))
+        return tables.summary("Factor model", header, blocks, self._notes())
 
     @property
     def _component_share(self: Any) -> float:
@@ -92,6 +101,8 @@ class FactorDisplay:
             notes.append("At this penalty no network has a lower objective than PCA.")
         if self.is_linear and not np.isfinite(self.alpha) and self.cv is not None:
             notes.append("No autoencoder has a smaller error on rows left out than PCA.")
+        if self.factor_order and self.largest_root >= 1.0:
+            notes.append("The autoregression is not stationary: forecasts far ahead mean nothing.")
         if self.facts.is_trained:
             notes.append(
                 f"{self.facts.training}. {self.facts.note} The output layer is the best one for "

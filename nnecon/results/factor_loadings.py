@@ -104,6 +104,11 @@ class FactorLoadings:
                 "transformation alone, so that their loadings have no standard errors one by one; "
                 "fit(alpha=inf) gives principal components, k_factors=1 has a scale of its own."
             )
+        if self.factor_order and not self.is_linear:
+            raise SpecificationError(
+                "a bootstrap of rows does not keep the order in which factors with factor_order "
+                "follow each other; estimate without it, or with alpha=inf."
+            )
         if self.facts.is_trained:
             raise SpecificationError(
                 "every bootstrap sample would be trained in mini-batches from several starts; "

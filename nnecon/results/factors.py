@@ -14,12 +14,15 @@ from nnecon.results.factor_comparison import compare_factors, reconstruction_by
 from nnecon.results.factor_display import FactorDisplay
 from nnecon.results.factor_loadings import FactorLoadings
 from nnecon.results.factor_numbers import FactorFacts, FactorNumbers
+from nnecon.results.factor_outlook import DynamicFactors
 from nnecon.results.factor_path import FactorPath, ReconstructionCV
 from nnecon.results.factor_state import factor_state
 from nnecon.results.immutable import Immutable
 
 
-class AutoencoderFactorResults(FactorNumbers, FactorDisplay, FactorLoadings, Immutable):
+class AutoencoderFactorResults(
+    FactorNumbers, FactorDisplay, FactorLoadings, DynamicFactors, Immutable
+):
     """Estimated factors; made by :meth:`nnecon.AutoencoderFactor.fit`.
 
     Attributes of statsmodels' ``PCA`` have its names and, for principal components, its numbers.
