@@ -28,8 +28,11 @@ from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
 from nnecon.nets.conditional import ConditionalLoadings
 
-FIRST, LATER, POLISH, POLISH_SMALL = 60, 30, 1000, 4000
+FIRST, LATER, POLISH = 60, 30, 4000
 """Iterations from a random start, from a neighbouring penalty, and for what is reported."""
+
+POLISH_ROUGH, POLISH_LARGE = 200, 150
+"""The latter for large panels, in single and then in double precision."""
 
 MEMORY = 200
 """Pairs that L-BFGS remembers at most; with 20 it needs three times the steps."""
@@ -299,8 +302,8 @@ def polished(
     with double_precision():
         rough = blocks.rough
         if rough is not blocks:
-            start = minimise(network, rough, periods, start, alpha, POLISH // 5, monitor).params
-        limit = POLISH_SMALL if rough is blocks else POLISH
+            start = minimise(network, rough, periods, start, alpha, POLISH_ROUGH, monitor).params
+        limit = POLISH if rough is blocks else POLISH_LARGE
         return minimise(network, blocks, periods, start, alpha, limit, monitor)
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST, CONVERGED = 500, 1e-12
-"""Steps at most, and the relative gradient at which they end."""
+FIRST, MOST, CONVERGED = 30, 1000, 1e-12
+"""Steps of every start, of the best one at most, and the relative gradient at which they end."""
 
 RIDGE = 1e-12
 """Share of the largest eigenvalue that is added before solving, beside directions without data."""
@@ -95,11 +95,12 @@ def instrumented_components(
         sums.square,
     )
     n_columns = white.crosses.shape[1]
-    found = [_descend(white, np.linalg.svd(white.crosses.T)[0][:, :k])]
+    found = [_descend(white, np.linalg.svd(white.crosses.T)[0][:, :k], FIRST)]
     if k < n_columns:
         for own in rng.spawn(n_starts - 1):
-            found.append(_descend(white, np.linalg.qr(own.standard_normal((n_columns, k)))[0]))
-    best = min(found, key=lambda one: one.value)
+            start = np.linalg.qr(own.standard_normal((n_columns, k)))[0]
+            found.append(_descend(white, start, FIRST))
+    best = _descend(white, min(found, key=lambda one: one.value).gamma, MOST)
     gamma = np.linalg.qr(metric @ best.gamma)[0]
     return InstrumentedComponents(gamma, best.value, best.certificate, best.iterations)
 
@@ -116,12 +117,12 @@ def _value(sums: CharacteristicSums, gamma: np.ndarray) -> tuple[float, np.ndarr
     return float(sums.square.sum() - explained), factors
 
 
-def _descend(sums: CharacteristicSums, start: np.ndarray) -> InstrumentedComponents:
+def _descend(sums: CharacteristicSums, start: np.ndarray, limit: int) -> InstrumentedComponents:
     gamma = start
     n_columns, k = gamma.shape
     value, factors = _value(sums, gamma)
     certificate, taken = 0.0, 0
-    for _ in range(MOST):
+    for _ in range(limit):
         through = np.einsum("tlm,mk->tlk", sums.grams, gamma, optimize=True)
         left = sums.crosses - np.einsum("tlk,tk->tl", through, factors)
         gradient = left.T @ factors
@@ -132,12 +133,14 @@ def _descend(sums: CharacteristicSums, start: np.ndarray) -> InstrumentedCompone
         outer = factors[:, :, None] * factors[:, None, :]
         matrix = np.einsum("tlm,tkj->lkmj", free, outer, optimize=True)
         matrix = matrix.reshape(n_columns * k, n_columns * k)
-        scale = np.linalg.norm(matrix, 2)
-        certificate = float(np.abs(gradient).max() / np.sqrt(scale * sums.square.sum()))
-        if certificate < CONVERGED or scale == 0.0:
+        values, vectors = np.linalg.eigh(matrix)
+        certificate = float(np.abs(gradient).max() / np.sqrt(values[-1] * sums.square.sum()))
+        if certificate < CONVERGED or n_columns == k:
             break
         # directions within the span of gamma change nothing, and the minimum-norm step has none
-        step = np.linalg.lstsq(matrix, gradient.ravel(), rcond=1e-11)[0].reshape(n_columns, k)
+        moves = values > 1e-11 * values[-1]
+        along = (vectors[:, moves].T @ gradient.ravel()) / values[moves]
+        step = (vectors[:, moves] @ along).reshape(n_columns, k)
         length = 1.0
         while length > 1e-4:
             moved = np.linalg.qr(gamma + length * step)[0]
