@@ -42,6 +42,9 @@ STARTED_ON = 20_000
 
 Paths of larger panels are in single precision."""
 
+FEWEST = 20
+"""Assets of a period that starts see at least, where it has them."""
+
 TINY = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
 """Ridge of the cross-sectional regressions as a share of the mean square of the loadings."""
 
@@ -83,15 +86,13 @@ class PeriodBlocks:
         return cls(spread(linear), spread(inputs), spread(endog), spread(np.ones(len(endog))))
 
     def thinned(self, rows: int, rng: np.random.Generator) -> "PeriodBlocks":
-        """About so many rows: the same periods, with a random part of the assets of each."""
+        """About so many rows: the same periods, with at most as many random assets in each."""
         total = self.known.sum()
         if total <= 1.5 * rows:
             return self
-        keep = max(int(np.ceil(self.known.shape[1] * rows / total)), 1)
+        keep = max(int(np.ceil(rows / len(self.known))), FEWEST)
         order = np.where(self.known > 0, rng.random(self.known.shape), 2.0).argsort(axis=1)
-        most = self.known.sum(axis=1, keepdims=True)
-        # a period with few assets keeps as many as others do
-        chosen = order[:, : min(max(keep, int(most.min())), order.shape[1])]
+        chosen = order[:, :keep]
         at = (np.arange(len(chosen))[:, None], chosen)
         return PeriodBlocks(self.linear[at], self.inputs[at], self.endog[at], self.known[at])
 
