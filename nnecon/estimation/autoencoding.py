@@ -12,7 +12,8 @@ gradient by the other parameters is that at fixed output (envelope theorem). L-B
 A denoising autoencoder (Vincent et al., 2010) sees corrupted scores and is asked for the data as
 they are: the objective is then the mean over copies of the rows, each with scores of its own. Under
 tied weights the output is the regression on the scores, whatever the other parameters are. A sparse
-autoencoder pays for codes away from zero as well.
+autoencoder pays for codes away from zero as well, and a variational one has an objective of its own
+(:mod:`nnecon.estimation.variational_autoencoding`).
 """
 
 from collections.abc import Callable
@@ -31,13 +32,18 @@ from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
 from nnecon.estimation.ridge_output import ridge_output
 from nnecon.estimation.sparse_codes import smoothed_norm
+from nnecon.estimation.variational_autoencoding import variational_functions
 from nnecon.nets.autoencoder import Autoencoder
+from nnecon.nets.variational import VariationalAutoencoder
 
 FIRST, LATER, POLISH = 60, 25, 1000
 """Iterations from a random start, from a neighbouring penalty, and for what is reported."""
 
 GAIN = 1e-6
 """Share by which an objective has to be lower than that of principal components."""
+
+CLOSE = 1e-12
+"""Relative change at which the search for sparse and variational estimates ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +62,10 @@ class PanelSample:
         Scores that the encoder sees during estimation, where it is to remove noise.
     dynamics : Dynamics, optional
         Autoregression of the factors, of which forecasts are part of the objective.
+    share : ndarray of shape (T, 1), optional
+        Share of the information on the factors that is known, for a variational autoencoder.
+    draws : ndarray of shape (M, T, k), optional
+        Standard normal draws, for its expectations.
     """
 
     scores: np.ndarray
@@ -63,10 +73,19 @@ class PanelSample:
     weights: np.ndarray
     corrupted: np.ndarray | None = None
     dynamics: Dynamics | None = None
+    share: np.ndarray | None = None
+    draws: np.ndarray | None = None
 
     @property
-    def seen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def inputs(self) -> Any:
+        """What the encoder sees of the rows as they are."""
+        return self.scores if self.share is None else (self.scores, self.share)
+
+    @property
+    def seen(self) -> tuple[Any, np.ndarray, np.ndarray]:
         """Scores, target and weights of the objective, copies of the rows one below the other."""
+        if self.draws is not None:
+            return (self.scores, self.share, self.draws), self.target, self.used_weights
         if self.corrupted is None:
             return self.scores, self.target, self.used_weights
         copies = len(self.corrupted)
@@ -113,6 +132,14 @@ def output_regressors(network: Autoencoder) -> Callable[..., tuple[jax.Array, ja
 @lru_cache(maxsize=64)
 def autoencoder_kernels(network: Autoencoder) -> AutoencoderKernels:
     """Compile (lazily, once a shape) what estimation and results need."""
+    if isinstance(network, VariationalAutoencoder):
+        functions = variational_functions(network)
+        return AutoencoderKernels(
+            cached_jit(jax.value_and_grad(functions.value)),
+            cached_jit(functions.output),
+            cached_jit(functions.encode),
+            cached_jit(functions.features),
+        )
     encode = jax.vmap(network.encode, in_axes=(None, 0))
     features = jax.vmap(network.features, in_axes=(None, 0))
     ridge, inner = network.penalised_output, network.penalised
@@ -255,6 +282,7 @@ def solve_autoencoder(
 ) -> Solved:
     """Minimise the objective from one start by L-BFGS."""
     kernel, data = objective_of(network, sample)
+    close = network.has_axes and limit == POLISH
 
     def value_and_gradient(params):
         monitor.check()
@@ -266,7 +294,8 @@ def solve_autoencoder(
         start,
         method="L-BFGS-B",
         jac=True,
-        options={"maxiter": limit, "maxfun": 10**6, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9},
+        options={"maxiter": limit, "maxfun": 10**6, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-9}
+        | ({"ftol": CLOSE} if close else {}),
     )
     relative = relative_gradient(found.x, found.jac, float(found.fun))
     return Solved(found.x, float(found.fun), relative, int(found.nit))
@@ -301,5 +330,5 @@ def linear_objective(network: Autoencoder, sample: PanelSample, monitor: Monitor
         mean = (weights * sample.target).sum(axis=0) / weights.sum(axis=0)
         return price + float(0.5 * np.sum(weights * (sample.target - mean) ** 2))
     linear = replace(network, encoder=(), decoder=(), tied=False, sparsity=0.0)
-    start = np.eye(network.n_inputs, network.k_factors).ravel()
+    start = linear.init(np.random.default_rng(0), np.eye(network.n_inputs, network.k_factors))
     return price + solve_autoencoder(linear, sample, start, 0.0, POLISH, monitor).value

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -146,8 +147,8 @@ class NetworkMap:
 FactorMap = ComponentMap | NetworkMap
 
 
-def encode(network: Autoencoder, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Codes of scores."""
+def encode(network: Autoencoder, params: np.ndarray, inputs: Any) -> np.ndarray:
+    """Codes of scores; of a variational autoencoder, of scores and shares of information."""
     with double_precision():
         return np.asarray(autoencoder_kernels(network).encode(params, inputs))
 
@@ -161,7 +162,7 @@ def regressors(network: Autoencoder, params: np.ndarray, codes: np.ndarray) -> n
 def output_layer(
     network: Autoencoder,
     params: np.ndarray,
-    inputs: np.ndarray,
+    inputs: Any,
     target: np.ndarray,
     weights: np.ndarray,
     alpha: float,

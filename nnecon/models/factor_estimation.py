@@ -1,6 +1,6 @@
 """How a factor model is estimated: path, chosen penalty, polished estimate."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -162,10 +162,10 @@ def _as_path(
     total = float((sample.weights * sample.target**2).sum())
     ceiling = float(path.ceiling[0])
     changed = sample.corrupted is not None or sample.dynamics is not None
-    if changed or task.network.sparsity:
+    if changed or task.network.has_axes:
         with double_precision():
-            clean = replace(sample, corrupted=None, dynamics=None)
-            plain = replace(task.network, sparsity=0.0)
+            clean = PanelSample(sample.scores, sample.target, sample.weights)
+            plain = task.network.without_variants
             ceiling = linear_objective(plain, clean, Monitor())
     explained = [1.0 - 2.0 * ceiling / total]
     for params, alpha, linear in zip(path.params, alphas[1:], path.linear, strict=True):

@@ -8,6 +8,7 @@ from nnecon.data.panel import Panel, check_known, varies
 from nnecon.estimation.autoencoder_batches import BatchTraining
 from nnecon.estimation.autoencoding import PanelSample
 from nnecon.estimation.dynamic_autoencoding import Dynamics
+from nnecon.estimation.variational_autoencoding import posterior_draws
 from nnecon.exceptions import DataError
 from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_alignment import align, align_axes
@@ -20,7 +21,9 @@ from nnecon.inference.factor_map import (
     regressors,
 )
 from nnecon.inference.principal_components import fill_missing, principal_components
+from nnecon.inference.variational_map import VariationalMap, known_share, noise_variance
 from nnecon.nets.autoencoder import Autoencoder
+from nnecon.nets.variational import VariationalAutoencoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +42,8 @@ class FactorTask:
         Mini-batches in the place of L-BFGS.
     dynamics : Dynamics, optional
         Autoregression of the factors.
+    posterior_seed : int, optional
+        Of the draws of a variational autoencoder.
     """
 
     panel: Panel
@@ -47,6 +52,7 @@ class FactorTask:
     corruption: Corruption | None = None
     batches: BatchTraining | None = None
     dynamics: Dynamics | None = None
+    posterior_seed: int | None = None
 
     @property
     def is_linear(self) -> bool:
@@ -80,12 +86,18 @@ def sample_of(task: FactorTask, extraction: Extraction, train: np.ndarray) -> Pa
     standard = extraction.components.standardisation.apply(values) / unit_of(extraction)
     weights = known * train[:, None].astype(float)
     q, corruption = task.network.n_inputs, task.corruption
+    share = draws = None
+    if task.posterior_seed is not None:
+        share = known_share(extraction, values)
+        draws = posterior_draws(task.posterior_seed, len(values), task.network.k_factors)
     return PanelSample(
         extraction.inputs(values, q),
         np.where(known, standard, 0.0),
         weights / weights.sum(),
         None if corruption is None else corruption.inputs(extraction, values, q),
         task.dynamics,
+        share,
+        draws,
     )
 
 
@@ -113,15 +125,19 @@ def mapping_of(
     output = sample_output(network, sample, params, alpha)
     linear = ComponentMap(base)
     rows = sample.weights.sum(axis=1) > 0
-    codes = encode(network, params, sample.scores)
+    codes = encode(network, params, sample.inputs)
     settle = align_axes if network.has_axes else align
     alignment = settle(codes[rows], linear.factors(task.panel.values[rows]))
-    return NetworkMap(base, network, params, output * unit_of(base), alignment, alpha)
+    unit = unit_of(base)
+    if isinstance(network, VariationalAutoencoder):
+        noise = unit**2 * noise_variance(network, params, *sample.seen, alpha)
+        return VariationalMap(base, network, params, output * unit, alignment, alpha, noise)
+    return NetworkMap(base, network, params, output * unit, alignment, alpha)
 
 
 def fitted(
     network: Autoencoder, sample: PanelSample, params: np.ndarray, alpha: float
 ) -> np.ndarray:
     """Fitted values of all rows, those without weight included."""
-    codes = encode(network, params, sample.scores)
+    codes = encode(network, params, sample.inputs)
     return regressors(network, params, codes) @ sample_output(network, sample, params, alpha)

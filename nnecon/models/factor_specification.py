@@ -16,6 +16,7 @@ from nnecon.models.forecast_settings import read_count as _whole
 from nnecon.models.forecast_settings import read_units
 from nnecon.nets.activations import ACTIVATIONS
 from nnecon.nets.autoencoder import Autoencoder
+from nnecon.nets.variational import VariationalAutoencoder
 from nnecon.results.immutable import Immutable
 
 RULES = {"ic": "IC_p2"} | {
@@ -45,6 +46,7 @@ class FactorSpecification(Immutable):
     sparsity: float
     dynamics: Dynamics | None
     order_rule: str
+    variational: bool
     network: Autoencoder
     _given: Mapping[str, Any]
 
@@ -57,7 +59,7 @@ class FactorSpecification(Immutable):
         side = given["nonlinear"]
         if side not in SIDES:
             raise SpecificationError(f"nonlinear={side!r}: choose one of {SIDES}.")
-        for name in ("linear_part", "standardize", "tied"):
+        for name in ("linear_part", "standardize", "tied", "variational"):
             if not isinstance(given[name], bool | np.bool_):
                 raise SpecificationError(f"{name}={given[name]!r}: give True or False.")
         if not hidden and not given["linear_part"]:
@@ -70,10 +72,14 @@ class FactorSpecification(Immutable):
         )
         sparsity = _share("sparsity", given["sparsity"], np.inf)
         _check_variant(hidden, side, bool(given["tied"]), noise, masking, sparsity)
+        variational = bool(given["variational"])
         k, rule, numbers = self._number(panel, given)
         q = self._n_inputs(panel, given["inputs"], k)
+        if variational:
+            _check_variational(given, k, len(panel.names))
         dynamics, order_rule = read_dynamics(panel, given, k)
-        network = Autoencoder(
+        kind = VariationalAutoencoder if variational else Autoencoder
+        network = kind(
             q,
             k,
             hidden if side != "decoder" else (),
@@ -88,7 +94,7 @@ class FactorSpecification(Immutable):
             activation=given["activation"], nonlinear=side, linear_part=bool(given["linear_part"]),
             standardize=bool(given["standardize"]), inputs=q, tied=network.tied, noise=noise,
             masking=masking, sparsity=sparsity, dynamics=dynamics, order_rule=order_rule,
-            network=network, _given=dict(given),
+            variational=variational, network=network, _given=dict(given),
         )  # fmt: skip
 
     def _number(
@@ -175,7 +181,7 @@ class FactorSpecification(Immutable):
         if self.dynamics is not None:
             words += f" with {self.factor_order} lag{'s' * (self.factor_order > 1)}"
         if not self.hidden:
-            return f"{words}, principal components"
+            return f"{words}, {'probabilistic ' * self.variational}principal components"
         sizes = "-".join(str(size) for size in self.hidden)
         where = {"both": "each way", "encoder": "in the encoder", "decoder": "in the decoder"}
         alone = "" if self.linear_part else ", no linear part"
@@ -186,6 +192,8 @@ class FactorSpecification(Immutable):
             variant = f", denoising ({given})"
         if self.sparsity:
             variant += f", sparse ({self.sparsity:g})"
+        if self.variational:
+            variant = ", variational"
         return f"{words}, {sizes} {self.activation} units {where[self.nonlinear]}{alone}{variant}"
 
     @property
@@ -198,7 +206,7 @@ class FactorSpecification(Immutable):
             plain[name] = int(value) if isinstance(value, Integral) else value
         for name in (
             "activation", "nonlinear", "linear_part", "standardize", "tied", "noise", "masking",
-            "sparsity",
+            "sparsity", "variational",
         ):  # fmt: skip
             plain[name] = getattr(self, name)
         return plain
@@ -231,4 +239,25 @@ def _check_variant(
         raise SpecificationError(
             f"tied=True does not go with {asked[1]}: a tied output is the regression on the scores "
             "as they are; leave one of the two out."
+        )
+
+
+def _check_variational(given: Mapping[str, Any], k: int, n_series: int) -> None:
+    reasons = {
+        "tied": "a tied decoder has no likelihood of the series by itself",
+        "noise": "its draws of the posterior take the place of noise",
+        "masking": "its draws of the posterior take the place of noise",
+        "sparsity": "its prior of the factors is the normal distribution",
+        "factor_order": "its prior of the factors is the same in all periods",
+    }
+    other = next((name for name in reasons if given[name]), None)
+    if other is not None:
+        raise SpecificationError(
+            f"variational=True does not go with {other}: {reasons[other]}; leave one of the two "
+            "out."
+        )
+    if k >= n_series:
+        raise SpecificationError(
+            f"variational=True needs fewer factors than the {n_series} series, or nothing is left "
+            "to estimate the variance of the errors from."
         )

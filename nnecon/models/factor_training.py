@@ -44,6 +44,11 @@ def read_training(method: Any, model: FactorSpecification, seed: int) -> BatchTr
             "factor_order needs the rows in their order, which mini-batches do not keep; use "
             "method='lbfgs'."
         )
+    if model.variational:
+        raise SpecificationError(
+            "the bound of a variational autoencoder is maximised on all rows at once; leave "
+            "variational out, or use method='lbfgs'."
+        )
     check_training(found)
     return BatchTraining(found, seed, model.panel.is_time_series)
 

@@ -87,6 +87,10 @@ class AutoencoderFactor(FactorSpecification):
         to their means.
     sparsity : float
         Price of the L1 norm of the standardised factors, a row: a sparse autoencoder.
+    variational : bool
+        Whether factors have a standard normal prior and an approximate posterior, and the evidence
+        lower bound on the likelihood is maximised; without networks, whether principal components
+        have the likelihood of probabilistic ones.
     factor_order : int or {"aic", "bic", "hqic"}
         Lags of a vector autoregression that the factors follow, so that the panel can be forecast,
         or the criterion that chooses them for principal components; 0 is none. One-step forecasts
@@ -143,6 +147,7 @@ class AutoencoderFactor(FactorSpecification):
         noise: float = 0.0,
         masking: float = 0.0,
         sparsity: float = 0.0,
+        variational: bool = False,
         factor_order: int | str = 0,
         forecast_weight: float | None = None,
     ) -> None:
@@ -150,8 +155,8 @@ class AutoencoderFactor(FactorSpecification):
             "k_factors": k_factors, "hidden": hidden, "activation": activation,
             "nonlinear": nonlinear, "linear_part": linear_part, "standardize": standardize,
             "inputs": inputs, "max_factors": max_factors, "tied": tied, "noise": noise,
-            "masking": masking, "sparsity": sparsity, "factor_order": factor_order,
-            "forecast_weight": forecast_weight,
+            "masking": masking, "sparsity": sparsity, "variational": variational,
+            "factor_order": factor_order, "forecast_weight": forecast_weight,
         }  # fmt: skip
         self._set_up(panel_of(data), given)
 
@@ -265,10 +270,15 @@ class AutoencoderFactor(FactorSpecification):
 
     def _task(self, noise_seed: int | None) -> FactorTask:
         corruption = None
-        if noise_seed is not None:
+        if noise_seed is not None and not self.variational:
             corruption = Corruption(self.noise, self.masking, noise_seed)
         return FactorTask(
-            self.panel, self.network, self.standardize, corruption, dynamics=self.dynamics
+            self.panel,
+            self.network,
+            self.standardize,
+            corruption,
+            dynamics=self.dynamics,
+            posterior_seed=noise_seed if self.variational else None,
         )
 
     def _baseline(self, components: ComponentMap) -> Any:
@@ -332,7 +342,8 @@ class AutoencoderFactor(FactorSpecification):
             near = np.isclose(grid, rule, rtol=1e-9)
             grid = np.sort(np.r_[grid[~near], rule])[::-1]
         execution = Execution.check(executor, checkpoint)
-        noise_seed = int(for_noise.integers(2**31)) if self.noise or self.masking else None
+        drawn = self.noise or self.masking or self.variational
+        noise_seed = int(for_noise.integers(2**31)) if drawn else None
         task = replace(self._task(noise_seed), batches=batches)
         folds = None
         if isinstance(rule, str) or cv is not None:

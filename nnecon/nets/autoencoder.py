@@ -112,6 +112,18 @@ class Autoencoder:
         return 1 + linear + (self.decoder[-1] if self.decoder else 0)
 
     @property
+    def without_variants(self) -> "Autoencoder":
+        """The plain autoencoder with the same layers."""
+        return Autoencoder(
+            self.n_inputs,
+            self.k_factors,
+            self.encoder,
+            self.decoder,
+            self.activation,
+            self.linear_part,
+        )
+
+    @property
     def has_axes(self) -> bool:
         """Whether codes have axes of their own, which a rotation of the factors would undo."""
         return self.sparsity > 0
@@ -140,7 +152,7 @@ class Autoencoder:
             codes = self.directions(params).T @ scores
         if not self.encoder:
             return codes
-        hidden = _hidden(params, self.encoder_layers, scores, self.activation)
+        hidden = hidden_units(params, self.encoder_layers, scores, self.activation)
         weights = params[self.encoder_output].reshape(self.k_factors, -1)
         return codes + weights @ hidden
 
@@ -172,7 +184,7 @@ class Autoencoder:
         if self.linear_part or not self.decoder:
             parts.append(codes)
         if self.decoder:
-            parts.append(_hidden(params, self.decoder_layers, codes, self.activation))
+            parts.append(hidden_units(params, self.decoder_layers, codes, self.activation))
         return jnp.concatenate(parts)
 
     def _mirrored(self, params: jax.Array, codes: jax.Array) -> jax.Array:
@@ -225,9 +237,10 @@ def _tied_layers(after: slice, codes: int, encoder: tuple[Layer, ...]) -> tuple[
     return tuple(layers)
 
 
-def _hidden(
+def hidden_units(
     params: jax.Array, layers: tuple[Layer, ...], values: jax.Array, activation: str
 ) -> jax.Array:
+    """Units of the last of several hidden layers, for one observation's values."""
     g = ACTIVATIONS[activation]
     for layer in layers:
         weights = params[layer.weights].reshape(layer.units, layer.inputs)

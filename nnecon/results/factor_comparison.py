@@ -30,6 +30,8 @@ def compare_factors(results: Any) -> Comparison:
     total = float(np.nanmean(_standard(results) ** 2))
     rows["R-squared"] = tuple(1.0 - error / total for error in errors)
     rows["Residual standard error"] = tuple(np.sqrt(errors))
+    if results.model.variational:
+        rows["ELBO"] = (results.elbo, results.llf_baseline)
     notes = [
         "R-squared and errors are those of known values, in standard deviations of the series."
         if results.model.standardize

@@ -42,6 +42,11 @@ class FactorDisplay:
             ("R-squared, PCA:", f"{1 - self._component_share:.4f}"),
             ("Converged:", _converged_words(self.facts)),
         ]
+        if model.variational:
+            header += [
+                ("ELBO:", f"{self.elbo:.2f}"),
+                ("Log-likelihood, PPCA:", f"{self.llf_baseline:.2f}"),
+            ]
         if self.cv is not None:
             header += [
                 ("MSE of rows left out:", _left_out(self.cv, "network")),
@@ -86,6 +91,10 @@ class FactorDisplay:
             "Adds to R2: mean over series of what the factor adds to the R-squared of the factors "
             "before it."
         ]
+        if self.model.variational:
+            notes.append(
+                "ELBO: lower bound on the log likelihood; PPCA: probabilistic principal components."
+            )
         if self.model.sparsity:
             normal = 2 * norm.cdf(0.25) - 1
             notes.append(

@@ -35,7 +35,7 @@ class FactorFacts:
     n_starts : int
         Starts.
     noise_seed : int, optional
-        Of the corrupted rows of a denoising autoencoder.
+        Of the corrupted rows of a denoising autoencoder, and of a variational one's draws.
     training : str
         How it was trained in mini-batches; empty for L-BFGS.
     note : str

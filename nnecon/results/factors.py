@@ -16,12 +16,13 @@ from nnecon.results.factor_loadings import FactorLoadings
 from nnecon.results.factor_numbers import FactorFacts, FactorNumbers
 from nnecon.results.factor_outlook import DynamicFactors
 from nnecon.results.factor_path import FactorPath, ReconstructionCV
+from nnecon.results.factor_posterior import FactorPosterior
 from nnecon.results.factor_state import factor_state
 from nnecon.results.immutable import Immutable
 
 
 class AutoencoderFactorResults(
-    FactorNumbers, FactorDisplay, FactorLoadings, DynamicFactors, Immutable
+    FactorNumbers, FactorPosterior, FactorDisplay, FactorLoadings, DynamicFactors, Immutable
 ):
     """Estimated factors; made by :meth:`nnecon.AutoencoderFactor.fit`.
 
