@@ -1,7 +1,7 @@
 r"""Likelihood of a recurrent network in innovations form: errors of one-step forecasts.
 
-Where the state has no noise and no observation is missing, the state is a function of the past,
-and the likelihood is exact:
+Where the state has no noise and no later period depends on a missing value, the state is a function
+of what is there, and the likelihood is exact:
 
 .. math:: \ell = \sum_t \log p(y_t - \mu_t), \qquad \mu_t = c + \sum_l A_l y_{t-l} + B x_t + V h_t.
 
@@ -91,18 +91,34 @@ def contributions(network: StateSpaceNetwork, params: jax.Array, rows: Rows) -> 
 
 
 def error_density(network: StateSpaceNetwork, parts: Parts, errors: jax.Array) -> jax.Array:
-    """Log density of errors (n, m), normal or Student t, shape (n,)."""
+    """Log density of errors (n, m), normal or Student t, shape (n,).
+
+    Student t errors of networks without lags and innovations may be NaN where a value is missing:
+    the others are Student t with the same degrees of freedom (Kotz and Nadarajah, 2004).
+    """
     m = network.n_series
     root = parts.factor
-    scaled = jax.scipy.linalg.solve_triangular(root, errors.T, lower=True).T
+    count: Any = m
+    if network.reach or not network.student:
+        scaled = jax.scipy.linalg.solve_triangular(root, errors.T, lower=True).T
+        determinant = jnp.sum(jnp.log(jnp.abs(jnp.diag(root))))
+    else:
+        there = jnp.isfinite(errors)
+        count = there.sum(axis=1)
+        both = there[:, :, None] & there[:, None, :]
+        # what is missing is independent, and at its mean
+        roots = jnp.linalg.cholesky(jnp.where(both, root @ root.T, jnp.eye(m)))
+        known = jnp.where(there, errors, 0.0)
+        solve = jax.vmap(lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=True))
+        scaled = solve(roots, known)
+        determinant = jnp.log(jnp.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
     distance = jnp.sum(scaled**2, axis=1)
-    determinant = jnp.sum(jnp.log(jnp.abs(jnp.diag(root))))
     if not network.student:
-        return -0.5 * (m * LOG_2PI + distance) - determinant
+        return -0.5 * (count * LOG_2PI + distance) - determinant
     df = parts.df
     gamma = jax.scipy.special.gammaln
-    level = gamma(0.5 * (df + m)) - gamma(0.5 * df) - 0.5 * m * jnp.log(df * jnp.pi)
-    return level - determinant - 0.5 * (df + m) * jnp.log1p(distance / df)
+    level = gamma(0.5 * (df + count)) - gamma(0.5 * df) - 0.5 * count * jnp.log(df * jnp.pi)
+    return level - determinant - 0.5 * (df + count) * jnp.log1p(distance / df)
 
 
 def concentrated(network: StateSpaceNetwork, errors: jax.Array, weights: jax.Array) -> jax.Array:

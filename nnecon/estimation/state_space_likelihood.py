@@ -3,7 +3,8 @@
 There are three routes to the likelihood, and the data and the specification say which is taken:
 
 ===============  ===================================================================================
-``innovations``  no noise in the state and nothing missing: errors of one-step forecasts, exact
+``innovations``  no noise in the state, and later periods depend on nothing that is missing: errors
+                 of one-step forecasts, exact
 ``plain``        the Kalman filter on the states; lags of the series are known
 ``augmented``    the Kalman filter on states and lags of the series, any of which may be missing
 ===============  ===================================================================================

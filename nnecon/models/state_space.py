@@ -76,7 +76,8 @@ class RNNStateSpace(StateSpaceData):
     max_lags : int, optional
         Most lags that a criterion may choose; 8 for quarters, otherwise 12.
     errors : {"normal", "t"}
-        Distribution of the errors; Student t without state noise and missing values alone.
+        Distribution of the errors; Student t without state noise alone, and with missing values
+        where no later period looks back to them (``innovations=False``, no lags).
     error_cov, state_cov : {"unstructured", "diagonal"}
         Covariances of errors and of the state's noise.
     initialization : str, optional

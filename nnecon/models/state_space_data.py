@@ -298,14 +298,16 @@ class StateSpaceData(SavedSeries, Immutable):
         """The likelihood by the cheapest route that is right for these rows."""
         network = self.network
         complete = np.isfinite(sample.rows.series).all()
-        if not network.noisy and complete:
+        # without lags and innovations no later period depends on what is missing
+        if not network.noisy and (complete or (network.student and not network.reach)):
             return Likelihood(network, "innovations")
         if network.student:
             at = int(np.argmin(np.isfinite(sample.rows.series).all(axis=1)))
             label = self.series.axis.label(sample.first + at)
             raise DataError(
-                f"a series is missing at {label}, and errors='t' need all values: the Kalman "
-                "filter, which handles missing values, is that of errors='normal'"
+                f"a series is missing at {label}, on which later periods depend, and errors='t' "
+                "have no likelihood in closed form then: use errors='normal', or a model that "
+                "looks back to no series (innovations=False, linear_lags=0)"
             )
         augmented = network.reach > 0 and not complete
         return Likelihood(network, "augmented" if augmented else "plain")

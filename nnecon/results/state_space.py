@@ -56,10 +56,10 @@ class RNNStateSpaceResults(StateSpaceResponses):
             Rows are (series, lag of a series); columns ``effect``, ``std err``, ``z``, ``P>|z|``.
         """
         model = self.model
-        if self._likelihood.route != "innovations":
+        if self._likelihood.route != "innovations" or not model.network.reach:
             raise SpecificationError(
-                "effects() of lags are those of the innovations form with complete data; use "
-                "impulse_responses() for states with noise or missing values."
+                "effects() of lags are those of models that look back to series, without noise in "
+                "the state and missing values; use impulse_responses() for those with them."
             )
         count = check_steps(lags, "lags")
         rows = self._sample.rows
@@ -220,11 +220,14 @@ class RNNStateSpaceResults(StateSpaceResponses):
         model, index = self.model, self.index
         steady = self.stability
         linear = f"VAR({model.lags})" if len(model.endog_names) > 1 else f"AR({model.lags})"
+        linear = linear if model.lags else "constant"
+        if model.linear_part and model.exog_names:
+            linear += ", known regressors"
         return [
             ("Series:", ", ".join(model.endog_names)),
             ("Model:", type(model).__name__),
             ("States:", model.description),
-            ("Linear part:", linear if model.lags else "constant"),
+            ("Linear part:", linear),
             ("Lags chosen by:", model.lag_rule),
             ("Initialization:", model.initialization),
             ("Sample:", f"{label_text(index[0])} to {label_text(index[-1])}"),
@@ -256,9 +259,9 @@ class RNNStateSpaceResults(StateSpaceResponses):
         statsmodels.iolib.summary.Summary
             ``as_text()``, ``as_html()``, ``as_latex()``.
         """
-        blocks, notes = [], []
+        blocks, notes, model = [], [], self.model
         free = self._search.free
-        if self._likelihood.route == "innovations":
+        if self._likelihood.route == "innovations" and model.network.reach:
             effects = self.effects(lags)
             effects.index = [f"{name} on {lag}" for name, lag in effects.index]
             blocks.append(tables.Table(effects, "Average effects of lags on the next period"))
@@ -280,8 +283,8 @@ class RNNStateSpaceResults(StateSpaceResponses):
         )
         if self.stability.unstable:
             notes.append("The system is unstable: forecasts far ahead mean nothing.")
-        if self.model.fixed:
-            fixed = ", ".join(f"{name} = {value:g}" for name, value in self.model.fixed.items())
+        if model.fixed:
+            fixed = ", ".join(f"{name} = {value:g}" for name, value in model.fixed.items())
             notes.append(f"Fixed: {fixed}.")
         lacking = self._covariance.lacking
         if lacking:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_t
 
 import nnecon as ne
 from nnecon.estimation import state_space_search, state_space_solution
@@ -96,6 +97,37 @@ def test_missing_values_cost_what_they_are_worth():
     whole = np.isnan(rows.series).all(axis=1)
     assert (found[whole] == 0.0).all()
     assert (found[~whole] != 0.0).all()
+
+
+def test_student_errors_that_are_missing_are_integrated_out():
+    """Marginals of a multivariate t are t; nothing later depends on them without lags."""
+    network = StateSpaceNetwork(3, 1, 2, 0, innovations=False, seen=(0,), student=True)
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(40, 3))
+    series[rng.uniform(size=series.shape) < 0.3] = np.nan
+    series[10] = np.nan
+    rows = Rows(series, np.empty((40, 0, 3)), rng.normal(size=(40, 1)))
+    params = params_of(network)
+    likelihood = Likelihood(network, "innovations")
+    found = likelihood.loglikeobs(params, rows)
+    means = likelihood.moments(params, rows).mean
+    root = np.zeros((3, 3))
+    root[np.tril_indices(3)] = params[network.where("factor")]
+    for t, value in enumerate(found):
+        there = np.isfinite(series[t])
+        if not there.any():
+            assert value == 0.0
+            continue
+        own = (root @ root.T)[np.ix_(there, there)]
+        known = multivariate_t(means[t, there], own, df=6.0).logpdf(series[t, there])
+        assert value == pytest.approx(known, abs=1e-10)
+    steps = 1e-6 * np.eye(len(params))
+    slopes = [
+        (likelihood.loglikeobs(params + s, rows) - likelihood.loglikeobs(params - s, rows)).sum()
+        for s in steps
+    ]
+    score = likelihood.score(params, rows)
+    np.testing.assert_allclose(score, np.array(slopes) / 2e-6, atol=1e-6 * np.abs(score).max())
 
 
 def test_transforms_go_back():

@@ -386,7 +386,7 @@ def test_wrong_calls(network, macro):
         network.forecast(1, conditions=imposed)
     gaps = macro.copy()
     gaps.iloc[20, 0] = np.nan
-    with pytest.raises(DataError, match="errors='t' need all values"):
+    with pytest.raises(DataError, match="on which later periods depend"):
         _ = ne.RNNStateSpace(gaps, linear_lags=1, errors="t").likelihood
     fixed = model.fix_params({"loading.h1.infl": 1.0})
     with pytest.raises(SpecificationError, match="classical model"):
