@@ -68,32 +68,38 @@ class Likelihood:
         if self.route != "innovations":
             return self.filter(params, rows)[0].llf
         with double_precision():
-            return np.asarray(_kernels(self).rowwise(params, rows))
+            found = _kernels(self).rowwise(params, self.padded(rows))
+            return np.asarray(found)[: len(rows.series)]
 
     def scores(self, params: np.ndarray, rows: Rows) -> np.ndarray:
         """Derivatives of the log-likelihood of each row, shape (n, k)."""
         with double_precision():
-            return np.asarray(_kernels(self).scores(params, rows))
+            return np.asarray(_kernels(self).scores(params, self.padded(rows)))[: len(rows.series)]
 
     def score(self, params: np.ndarray, rows: Rows) -> np.ndarray:
         """Derivative of the log-likelihood, shape (k,)."""
-        every = np.arange(len(params))
-        n = len(rows.series)
-        with double_precision():
-            _, gradient = _kernels(self).objective(
-                params, params, every, rows, np.full(n, 1.0), np.zeros(len(params)), False, False
-            )
-        return -np.asarray(gradient)
+        every, none = np.arange(len(params)), np.zeros(len(params))
+        each = np.ones(len(rows.series))
+        return -self.objective(params, params, every, rows, each, none, False, False)[1]
 
     def hessian(self, params: np.ndarray, rows: Rows) -> np.ndarray:
         """Second derivatives of the log-likelihood, shape (k, k)."""
+        longer = self.padded(rows)
+        counted = (np.arange(len(longer.series)) < len(rows.series)).astype(float)
         with double_precision():
-            return np.asarray(_kernels(self).hessian(params, rows))
+            return np.asarray(_kernels(self).hessian(params, longer, counted))
 
-    def objective(self, *given) -> tuple[float, np.ndarray]:
+    def objective(
+        self, free, whole, index, rows: Rows, weights, ridge, restricted, profiled
+    ) -> tuple[float, np.ndarray]:
         """Penalised objective and gradient; see :func:`_kernels`."""
+        longer = self.padded(rows)
+        if len(weights) < len(longer.series):
+            weights = np.pad(weights, (0, len(longer.series) - len(weights)))
         with double_precision():
-            value, gradient = _kernels(self).objective(*given)
+            value, gradient = _kernels(self).objective(
+                free, whole, index, longer, weights, ridge, restricted, profiled
+            )
             return float(value), np.asarray(gradient)
 
     def moments(self, params: np.ndarray, rows: Rows) -> Moments:
@@ -103,20 +109,31 @@ class Likelihood:
             with double_precision():
                 return Moments(*map(np.asarray, series_moments(self.form, params, rows, found)))
         with double_precision():
-            return Moments(*map(np.asarray, _kernels(self).moments(params, rows)))
+            mean, covariance = _kernels(self).moments(params, self.padded(rows))
+            n = len(rows.series)
+            return Moments(np.asarray(mean)[:n], np.asarray(covariance)[:n])
 
     def filter(self, params: np.ndarray, rows: Rows) -> tuple[Filtered, np.ndarray]:
-        """Output of the filter, and what the observations are of the state (n, m, s).
+        """Output of the filter, and what the observations are of the state (n, m, s)."""
+        n = len(rows.series)
+        with double_precision():
+            found, design = _kernels(self).states(params, self.padded(rows))
+            return jax.tree.map(lambda a: np.asarray(a)[:n], found), np.asarray(design)[:n]
 
-        Rows without values are put behind, so that growing samples meet what is compiled.
+    def padded(self, rows: Rows) -> Rows:
+        """Rows with others behind them, so that growing samples meet what is compiled.
+
+        Those are without values in the filter, and repeat the last one otherwise: what they give is
+        left out or has no weight. Rows that are padded already stay as they are.
         """
         n = len(rows.series)
+        if n == bucket(n):
+            return rows
         at = np.minimum(np.arange(bucket(n)), n - 1)
-        series = np.where(np.arange(len(at))[:, None] < n, rows.series[at], np.nan)
-        longer = Rows(series, rows.past[at], rows.exog[at])
-        with double_precision():
-            found, design = _kernels(self).states(params, longer)
-            return jax.tree.map(lambda a: np.asarray(a)[:n], found), np.asarray(design)[:n]
+        series = rows.series[at]
+        if self.route != "innovations":
+            series = np.where(np.arange(len(at))[:, None] < n, series, np.nan)
+        return Rows(series, rows.past[at], rows.exog[at])
 
 
 def constrained(network: StateSpaceNetwork, free: np.ndarray) -> np.ndarray:
@@ -142,8 +159,8 @@ def _kernels(likelihood: Likelihood) -> _Kernels:
             return contributions(network, params, rows)
         return run_filter(form, params, rows, False)
 
-    def total(params, rows):
-        return jnp.sum(rowwise(params, rows))
+    def total(params, rows, weights):
+        return jnp.sum(weights * rowwise(params, rows))
 
     def value(free, whole, index, rows, weights, ridge, restricted, profiled):
         vector = jnp.asarray(whole).at[index].set(free)

@@ -7,13 +7,11 @@ polished by Newton's method with the exact Hessian.
 
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
 from nnecon.estimation.execution import Monitor
-from nnecon.estimation.innovations import Rows, one_step
-from nnecon.estimation.kernels import double_precision
+from nnecon.estimation.innovations import Rows
 from nnecon.estimation.state_space_likelihood import Likelihood, constrained
 
 CERTIFIED = 1e-6
@@ -141,7 +139,9 @@ def solve(
     free = search.free & ~network.where("factor") if profiled else search.free
     index = np.flatnonzero(free)
     whole = network.unconstrain(np.where(search.free, start, search.base))
-    given = search.rows, search.shares, ridge, np.True_, np.bool_(profiled)
+    rows = search.likelihood.padded(search.rows)
+    shares = np.pad(search.shares, (0, len(rows.series) - len(search.rows.series)))
+    given = rows, shares, ridge, np.True_, np.bool_(profiled)
 
     def value(point):
         if monitor is not None:
@@ -224,9 +224,7 @@ def _curvature(value, point: np.ndarray) -> np.ndarray:
 def with_covariance(search: Search, params: np.ndarray) -> np.ndarray:
     """Parameters with the errors' covariance that maximises the likelihood, for complete rows."""
     network = search.likelihood.network
-    with double_precision():
-        means = np.asarray(one_step(network, jnp.asarray(params), search.rows).means)
-    errors = search.rows.series - means
+    errors = search.rows.series - search.likelihood.moments(params, search.rows).mean
     covariance = (errors * search.shares[:, None]).T @ errors
     params = np.array(params)
     m = network.n_series

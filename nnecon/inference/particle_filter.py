@@ -1,9 +1,11 @@
 r"""Likelihood of a state-space network by a particle filter, to check the Kalman filter's.
 
-States are drawn, :math:`h_t^{(i)} \sim p(h_t \mid h_{t-1}^{(i)}, y_{t-1})`, weighted by the density
-of the observations and resampled (Gordon, Salmond and Smith, 1993), with systematic resampling. The
-mean of the weights estimates :math:`p(y_t \mid y_1, \dots, y_{t-1})` without bias; nothing is
-linearised.
+Given the state before, state and series of a period are jointly normal, so that particles are
+weighted by :math:`p(y_t \mid h_{t-1}^{(i)}, y_{t-1})`, resampled, and moved by draws of
+:math:`h_t` given :math:`h_{t-1}^{(i)}` and :math:`y_t` (the fully adapted filter of Pitt and
+Shephard, 1999), with systematic resampling. The mean of the weights estimates
+:math:`p(y_t \mid y_1, \dots, y_{t-1})` without bias; nothing is linearised, and small errors of
+the series, which leave few particles of the plain filter alive, do no harm.
 """
 
 import jax
@@ -30,7 +32,8 @@ def particle_loglike(
     Parameters
     ----------
     network : StateSpaceNetwork
-        With normal errors whose covariance is not singular, and no diffuse start.
+        With normal errors and no diffuse start; the covariance of the series given the state before
+        is not singular.
     params : ndarray of shape (k,)
         Standardised parameters.
     rows : Rows
@@ -44,52 +47,61 @@ def particle_loglike(
         first, spread, _ = (np.asarray(each) for each in moments)
         # NumPy from here on
         parts = jax.tree.map(np.asarray, parts)
-    covariance = parts.factor @ parts.factor.T
     activate = SLOPES[network.activation]
-    states = first + rng.standard_normal((particles, len(first))) @ _root(spread).T
+    k = network.n_states
+    means = np.broadcast_to(first, (particles, k))
     past = np.broadcast_to(rows.past[0], (particles, *rows.past[0].shape)).copy()
+    joint = _joint(parts, spread)
+    later = _joint(parts, parts.state_factor @ parts.state_factor.T)
     llf = np.zeros(len(rows.series))
     for t, observed in enumerate(rows.series):
         exog = rows.exog[t]
-        if t > 0:
-            entering = np.broadcast_to(exog[list(network.seen)], (particles, len(network.seen)))
-            if network.innovations:
-                entering = np.concatenate([past[:, 0], entering], axis=1)
-            inside = parts.bias + entering @ parts.inputs.T + states @ parts.transition.T
-            noise = rng.standard_normal(states.shape) @ parts.state_factor.T
-            states = activate(inside)[0] + noise
         lagged = np.einsum("lij,rlj->ri", parts.lags, past[:, : network.lags])
-        mean = parts.const + parts.exog @ exog + lagged + states @ parts.loading.T
-        drawn, density = _observe(mean, observed, covariance, rng)
+        series = parts.const + parts.exog @ exog + lagged + means @ parts.loading.T
+        both = np.concatenate([means, series], axis=1)
+        there = np.flatnonzero(np.isfinite(observed))
+        density, gain, left = _given(joint, k + there, observed[there] - series[:, there])
         top = density.max()
         weights = np.exp(density - top)
         llf[t] = top + np.log(weights.mean())
-        if network.reach:
-            past = np.concatenate([drawn[:, None], past[:, :-1]], axis=1)
         chosen = _systematic(weights / weights.sum(), rng)
-        states, past = states[chosen], past[chosen]
+        drawn = both[chosen] + (observed[there] - series[chosen][:, there]) @ gain.T
+        drawn = drawn + rng.standard_normal(drawn.shape) @ _root(left).T
+        states, values = drawn[:, :k], drawn[:, k:]
+        values[:, there] = observed[there]
+        if network.reach:
+            past = np.concatenate([values[:, None], past[chosen][:, :-1]], axis=1)
+        if t + 1 < len(rows.series):
+            seen = np.broadcast_to(
+                rows.exog[t + 1][list(network.seen)], (particles, len(network.seen))
+            )
+            entering = (
+                np.concatenate([past[:, 0], seen], axis=1) if network.innovations else seen
+            )  # fmt: skip
+            inside = parts.bias + entering @ parts.inputs.T + states @ parts.transition.T
+            means, joint = activate(inside)[0], later
     return llf
 
 
-def _observe(mean, observed, covariance, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Series (r, m), missing ones drawn given the others, and the density (r,) of the others."""
-    there = np.isfinite(observed)
-    gap = observed[there] - mean[:, there]
-    drawn = np.broadcast_to(observed, mean.shape).copy()
-    own = covariance[np.ix_(there, there)]
-    density = np.zeros(len(mean))
-    if there.any():
-        root = linalg.cholesky(own, lower=True)
-        scaled = linalg.solve_triangular(root, gap.T, lower=True)
-        determinant = np.log(np.diag(root)).sum()
-        density = -0.5 * (there.sum() * LOG_2PI + (scaled**2).sum(axis=0)) - determinant
-    if not there.all():
-        cross = covariance[np.ix_(~there, there)]
-        gain = cross @ np.linalg.inv(own) if there.any() else cross
-        left = covariance[np.ix_(~there, ~there)] - gain @ cross.T
-        noise = rng.standard_normal((len(mean), int((~there).sum()))) @ _root(left).T
-        drawn[:, ~there] = mean[:, ~there] + gap @ gain.T + noise
-    return drawn, density
+def _joint(parts, spread: np.ndarray) -> np.ndarray:
+    """Covariance (k + m, k + m) of states and series, given the states before."""
+    into = np.concatenate([np.eye(len(spread)), parts.loading])
+    found = into @ spread @ into.T
+    k = len(spread)
+    found[k:, k:] += parts.factor @ parts.factor.T
+    return found
+
+
+def _given(joint: np.ndarray, there: np.ndarray, gap: np.ndarray):
+    """Density (r,) of what is observed; gain and covariance of the rest given it."""
+    if not len(there):
+        return np.zeros(len(gap)), joint[:, there], joint
+    root = linalg.cholesky(joint[np.ix_(there, there)], lower=True)
+    scaled = linalg.solve_triangular(root, gap.T, lower=True)
+    determinant = np.log(np.diag(root)).sum()
+    density = -0.5 * (len(there) * LOG_2PI + (scaled**2).sum(axis=0)) - determinant
+    gain = linalg.cho_solve((root, True), joint[there]).T
+    return density, gain, joint - gain @ joint[there]
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

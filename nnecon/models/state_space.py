@@ -157,6 +157,12 @@ class RNNStateSpace(StateSpaceData):
                 f"params has the shape {given.shape}; the model has {self.network.n_params} "
                 "parameters, listed in param_names."
             )
+        lacking = np.flatnonzero(~np.isfinite(given))
+        if len(lacking):
+            raise SpecificationError(
+                f"params: {self.param_names[lacking[0]]!r} is {given[lacking[0]]}; give a number "
+                "for every parameter."
+            )
         return self.units.to_standard(given if transformed else self.transform_params(given))
 
     def transform_params(self, unconstrained: Any) -> np.ndarray:

@@ -201,7 +201,7 @@ class ForecasterOutlooks(ForecasterNumbers):
     def _until(self, anchor: Any) -> Series:
         """The data up to a period."""
         index = self.data.index
-        rows, _ = chosen_histories(index, anchor, len(index))
+        rows, _ = chosen_histories(index, anchor, len(index), "anchor")
         end = int(rows[0]) + 1
         data = self.data
         return replace(data, endog=data.endog[:end], exog=data.exog[:end], index=index[:end])

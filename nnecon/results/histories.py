@@ -12,7 +12,9 @@ MOST = 100
 """Histories that are used at most, evenly spread over those that are asked for."""
 
 
-def chosen_histories(index: pd.Index, history: Any, last: int) -> tuple[np.ndarray, str]:
+def chosen_histories(
+    index: pd.Index, history: Any, last: int, name: str = "history"
+) -> tuple[np.ndarray, str]:
     """Rows of the sample in which the shock happens, and what they are in words.
 
     Parameters
@@ -23,6 +25,8 @@ def chosen_histories(index: pd.Index, history: Any, last: int) -> tuple[np.ndarr
         All periods, one period, or those where the mask (n,) is true: a Series goes by its labels.
     last : int
         Row after the last that may be chosen.
+    name : str
+        Of the argument, for errors.
     """
     if isinstance(history, str) and history == "all":
         rows, words = np.arange(len(index)), "all histories"
@@ -30,7 +34,7 @@ def chosen_histories(index: pd.Index, history: Any, last: int) -> tuple[np.ndarr
         absent = ~index.isin(history.index)
         if absent.any():
             raise SpecificationError(
-                f"history has no value for {label_text(index[int(np.argmax(absent))])}; give one "
+                f"{name} has no value for {label_text(index[int(np.argmax(absent))])}; give one "
                 "true or false a period of the sample."
             )
         rows, words = _of_mask(history.loc[index].to_numpy(dtype=bool))
@@ -38,19 +42,19 @@ def chosen_histories(index: pd.Index, history: Any, last: int) -> tuple[np.ndarr
         mask = np.asarray(history)
         if mask.dtype != bool or mask.shape != (len(index),):
             raise SpecificationError(
-                f"history: a mask has one true or false for each of the {len(index)} periods of "
+                f"{name}: a mask has one true or false for each of the {len(index)} periods of "
                 "the sample; pass a boolean Series to go by labels."
             )
         rows, words = _of_mask(mask)
     else:
         label = history
         if isinstance(index, pd.PeriodIndex) and not isinstance(history, pd.Period):
-            label = _as_period(history, index)
+            label = _as_period(history, index, name)
         elif isinstance(index, pd.DatetimeIndex):
             label = pd.Timestamp(history)
         if label not in index:
             raise SpecificationError(
-                f"history={history!r} is no period of the sample, which goes from "
+                f"{name}={history!r} is no period of the sample, which goes from "
                 f"{label_text(index[0])} to {label_text(index[-1])}; or give 'all' or a mask."
             )
         rows, words = np.array([index.get_loc(label)]), f"history up to {label_text(label)}"
@@ -65,12 +69,12 @@ def chosen_histories(index: pd.Index, history: Any, last: int) -> tuple[np.ndarr
     return rows, words
 
 
-def _as_period(history: Any, index: pd.PeriodIndex) -> Any:
+def _as_period(history: Any, index: pd.PeriodIndex, name: str) -> Any:
     try:
         return pd.Period(history, freq=index.freq)
     except (TypeError, ValueError):
         raise SpecificationError(
-            f"history={history!r}: give 'all', a period such as {str(index[0])!r}, or a boolean "
+            f"{name}={history!r}: give 'all', a period such as {str(index[0])!r}, or a boolean "
             "mask."
         ) from None
 

@@ -172,11 +172,16 @@ def check_level(alpha: Any) -> None:
         )
 
 
+PERIODS = ("steps", "periods", "history", "lags")
+"""Arguments that count periods."""
+
+
 def check_steps(steps: Any, name: str = "steps") -> int:
     """Refuse a number of periods that is none."""
     whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
     if not whole or steps < 1:
-        raise ForecastError(f"{name}={steps!r}: give a whole number of periods of at least 1.")
+        what = "whole number of periods" if name in PERIODS else "whole number"
+        raise ForecastError(f"{name}={steps!r}: give a {what} of at least 1.")
     return int(steps)
 
 

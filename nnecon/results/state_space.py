@@ -12,6 +12,7 @@ from nnecon.data.time_axis import label_text
 from nnecon.exceptions import SpecificationError
 from nnecon.inference.forecast_errors import break_in_variance
 from nnecon.inference.hypotheses import HypothesisTest
+from nnecon.inference.linearisation import RANGE
 from nnecon.inference.particle_filter import particle_loglike
 from nnecon.inference.specification_tests import arch_lm, jarque_bera, ljung_box
 from nnecon.inference.state_space_effects import average_effects
@@ -91,10 +92,15 @@ class RNNStateSpaceResults(StateSpaceResponses):
         network, model = self._filter.network, self.model
         if network.student or network.start == "diffuse":
             raise SpecificationError("particle_llf() is for normal errors and no diffuse start.")
-        if (np.diag(self.sigma_u) <= 0.0).any():
+        joint, m = self._joint(self._standard), network.n_series
+        where, shape = network.blocks["loading"]
+        loading = self._standard[where].reshape(shape)
+        spread = joint[:m, :m] + loading @ joint[m:, m:] @ loading.T
+        if np.linalg.matrix_rank(spread, hermitian=True) < m:
             raise SpecificationError(
-                "particle_llf() needs errors in all series, as particles are weighted by their "
-                "density; a variance is zero."
+                "particle_llf() needs errors in all series, or noise of the states behind them, as "
+                "particles are weighted by their density; the covariance of the series given the "
+                "state before is singular."
             )
         rows = self._sample.rows
         found = particle_loglike(
@@ -186,7 +192,7 @@ class RNNStateSpaceResults(StateSpaceResponses):
             # a diffuse start is no band
             spread = frame.std(axis=0) + band.median(axis=0)
             band = band.where(band < 20.0 * spread)
-            band = band if (band > 1e-9).any(axis=None) else None
+            band = band if (band > 1e-6 * spread).any(axis=None) else None
         words = {
             "normalised": "States, normalised (standard deviations of the series)",
             "contributions": "What the states add to each series (deviations from the mean)",
@@ -281,6 +287,13 @@ class RNNStateSpaceResults(StateSpaceResponses):
             "states and series. Lyapunov exponent: rate at which nearby paths part; negative where "
             "the system is stable."
         )
+        if model.state_noise and not self.is_linear:
+            notes.append(
+                "Extended Kalman filter: what enters the activations has a standard error of "
+                f"{self.states.entering_se.mean().max():.2f} on average, of the state where it is "
+                f"largest. Up to {RANGE:.1f} the likelihood is near the exact one; particle_llf() "
+                "checks it."
+            )
         if self.stability.unstable:
             notes.append("The system is unstable: forecasts far ahead mean nothing.")
         if model.fixed:

@@ -273,7 +273,7 @@ class StateSpaceOutlooks(StateSpaceNumbers):
 
     def _until(self, anchor: Any) -> Series:
         """The data up to a period."""
-        rows, _ = chosen_histories(self.index, anchor, len(self.index))
+        rows, _ = chosen_histories(self.index, anchor, len(self.index), "anchor")
         end = int(rows[0]) + 1 + len(self.data.index) - len(self.index)
         data = self.data
         return replace(

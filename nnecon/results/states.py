@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nnecon.exceptions import SpecificationError
+from nnecon.inference.linearisation import entering_deviations
 
 
 class States:
@@ -67,6 +68,21 @@ class States:
         return pd.DataFrame(
             np.sqrt(np.maximum(variances, 0.0)), index=frame.index, columns=frame.columns
         )
+
+    @property
+    def entering_se(self) -> pd.DataFrame:
+        """Standard errors of what enters the activations, given the past; from the second row on.
+
+        The extended Kalman filter takes activations for straight lines over this range. Its
+        log-likelihood was within 1% of a particle filter's where these are .5 on average or less;
+        :meth:`RNNStateSpaceResults.particle_llf` checks it anywhere.
+        """
+        results = self._results
+        covariance = results._filtered[0].filtered_cov
+        found = entering_deviations(results.model.network, results._standard, covariance)
+        shown = np.concatenate([np.full((1, found.shape[1]), np.nan), found[:-1]])[results._shown]
+        frame = pd.DataFrame(shown, index=results.index, columns=self._names)
+        return frame.dropna()
 
     @property
     def _names(self) -> list[str]:

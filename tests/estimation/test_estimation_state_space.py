@@ -256,18 +256,6 @@ def test_tiny_penalties_converge_with_many_states(alpha):
     assert model.fit(alpha=alpha, n_starts=4).estimate.fit.certificate < 1e-9
 
 
-@pytest.mark.slow
-def test_kalman_likelihood_is_near_the_particle_filters():
-    """Within 1% of 10,000 particles where noise moves the state within the bend of tanh."""
-    macro = ne.datasets.load_macro().dropna()[["infl", "growth"]]
-    model = ne.RNNStateSpace(macro, k_states=2, linear_lags=1, state_noise=True)
-    params = pd.Series(model.start_params, index=model.param_names)
-    for noise in (0.1, 0.3, 0.5):
-        params[["sqrt.var.h1", "sqrt.var.h2"]] = noise
-        results = model.results_at(params)
-        assert abs(results.particle_llf(10_000) / results.llf - 1.0) < 0.01
-
-
 def test_rough_places_come_behind_other_networks(monkeypatch):
     """A network that has not arrived comes behind one that has, and a VAR has to fit better."""
     ends = {1.0: (2.0, 5.0), 2.0: (2.5, 1e-9), 3.0: (2.1, 5.0), 4.0: (2.2, 5.0)}

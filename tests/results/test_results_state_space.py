@@ -332,7 +332,11 @@ def test_summary_and_charts(network, ours):
     for word in ("Lyapunov exponent", "Spectral radius", "infl on L1.growth", "Ljung-Box"):
         assert word in text
     assert "Fixed: intercept.y = 0" in str(ours.summary())
-    assert len(ours.plot_states().axes) == 1
+    # a band where states are uncertain, and none where they are functions of the data
+    shown = ours.plot_states()
+    assert len(shown.axes) == 1
+    assert len(shown.axes[0].collections) == 1
+    assert not network.plot_states().axes[0].collections
     assert len(network.plot_diagnostics("growth").axes) == 4
     assert len(network.plot_forecast(4).axes) == 2
     shown = network.plot_states("contributions").axes
@@ -377,6 +381,12 @@ def test_wrong_calls(network, macro):
     model = network.model
     with pytest.raises(SpecificationError, match="parameters, listed in param_names"):
         model.loglike([1.0])
+    params = network.params.copy()
+    params["bias.h1"] = np.nan
+    with pytest.raises(SpecificationError, match=r"'bias\.h1' is nan"):
+        model.loglike(params)
+    with pytest.raises(SpecificationError, match="anchor='1900Q1' is no period"):
+        network.simulate(2, anchor="1900Q1")
     with pytest.raises(SpecificationError, match="did you mean"):
         model.fix_params({"transition.h1.h": 0.0})
     with pytest.raises(SpecificationError, match="evidence"):
