@@ -1,7 +1,7 @@
 """What all baselines that forecast share: specification, fit, forecasts with intervals."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -277,7 +277,13 @@ def read_targets(targets: Sequence[str] | str | None) -> tuple[str, ...] | None:
     """Names of targets as a tuple, each once."""
     if targets is None:
         return None
-    names = (targets,) if isinstance(targets, str) else tuple(targets)
+    single = isinstance(targets, str) or not isinstance(targets, Iterable)
+    names: tuple[Any, ...] = (targets,) if single else tuple(targets)
+    strange = [name for name in names if not isinstance(name, str)]
+    if strange:
+        raise SpecificationError(
+            f"the target {strange[0]!r} is no text; name columns by text, data.rename(columns=str)."
+        )
     if not names:
         raise SpecificationError("targets=[]: name at least one column to forecast.")
     twice = [name for at, name in enumerate(names) if name in names[:at]]

@@ -233,6 +233,7 @@ def test_lags_are_kept_where_asked(frame):
 MISTAKES = {
     "unknown target": (lambda f: baselines.mean().fit(f, ["gdp"]), DataError, "unknown target"),
     "repeated target": (lambda f: baselines.mean(targets=["a", "a"]), SpecificationError, "'a'"),
+    "numbered target": (lambda f: baselines.mean(targets=0), SpecificationError, "0 is no text"),
     "no target": (lambda f: baselines.mean(targets=[]), SpecificationError, "at least one"),
     "lags": (lambda f: baselines.var("cv"), SpecificationError, "'cv'"),
     "negative lags": (lambda f: baselines.ar(-1), SpecificationError, "lags=-1"),
