@@ -22,6 +22,9 @@ from nnecon.exceptions import DataError, FormulaError
 
 _OVER_TIME = re.compile(rf"\b({'|'.join(TIME_OPERATORS)})\s*\(")
 
+LARGEST = 1e75
+"""Size of values whose fourth powers computers can still hold."""
+
 Labels = Any
 """Name of a column or of a level of the index, values a row, or None for a level by position."""
 
@@ -202,13 +205,26 @@ def panel_of_design(design: Design, ranks: bool) -> AssetPanel:
     """Panel from a design whose rows are labelled by asset and period."""
     sample = design.sample
     index = sample.index
+    if not np.any(sample.endog):
+        raise DataError(f"{sample.endog_name!r} is zero in every row; there is nothing to explain.")
+    _check_size(sample.endog[:, None], (sample.endog_name,))
+    _check_size(sample.exog, sample.exog_names)
     check_rank(design, np.ones(sample.nobs), True)
     rows = _rows(sample.exog, sample.endog, index, ranks, sample.const_index)
     if ranks:
         _check_ranked(rows.exog, sample.exog_names, sample.const_index)
-    if not np.any(sample.endog):
-        raise DataError(f"{sample.endog_name!r} is zero in every row; there is nothing to explain.")
     return AssetPanel(design, rows, ranks, (str(index.names[0]), str(index.names[1])))
+
+
+def _check_size(values: np.ndarray, names: tuple[str, ...]) -> None:
+    size = np.abs(values).max(axis=0)
+    wild = (size > LARGEST) | ((size < 1.0 / LARGEST) & (size > 0.0))
+    if wild.any():
+        j = int(np.flatnonzero(wild)[0])
+        raise DataError(
+            f"{names[j]!r} has values up to {size[j]:g}, whose powers computers cannot hold; "
+            "correct them or give it in another unit."
+        )
 
 
 def ranked(exog: np.ndarray, codes: np.ndarray, const: int | None) -> np.ndarray:
@@ -287,6 +303,11 @@ def _label(
         raise DataError(
             f"{what} ({name!r}) is missing in row {int(np.argmax(absent))} (of {n}, counted from "
             f"zero; {int(absent.sum())} in all); leave these rows out."
+        )
+    if values.inferred_type.startswith("mixed"):
+        raise DataError(
+            f"{what} ({name!r}) holds labels of different kinds, which have no order; convert them "
+            "to one, for example with .astype(str)."
         )
     return str(name), values
 

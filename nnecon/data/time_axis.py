@@ -50,6 +50,8 @@ def label_text(label: Any) -> str:
         return str(label.date()) if label == label.normalize() else str(label)
     if isinstance(label, str):
         return repr(str(label))
+    if isinstance(label, tuple):
+        return f"({', '.join(map(label_text, label))})"
     return str(label)
 
 

@@ -133,9 +133,11 @@ def _descend(sums: CharacteristicSums, start: np.ndarray, limit: int) -> Instrum
         outer = factors[:, :, None] * factors[:, None, :]
         matrix = np.einsum("tlm,tkj->lkmj", free, outer, optimize=True)
         matrix = matrix.reshape(n_columns * k, n_columns * k)
+        if n_columns == k:
+            break  # the objective is the same everywhere
         values, vectors = np.linalg.eigh(matrix)
         certificate = float(np.abs(gradient).max() / np.sqrt(values[-1] * sums.square.sum()))
-        if certificate < CONVERGED or n_columns == k:
+        if certificate < CONVERGED:
             break
         # directions within the span of gamma change nothing, and the minimum-norm step has none
         moves = values > 1e-11 * values[-1]

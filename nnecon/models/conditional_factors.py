@@ -212,7 +212,8 @@ class ConditionalAutoencoder(Immutable):
             )
         if k >= len(panel.rows.periods):
             raise SpecificationError(
-                f"k_factors={k}: {len(panel.rows.periods)} periods have fewer factors than that."
+                f"k_factors={k}: the panel has {len(panel.rows.periods)} periods, and needs more "
+                "periods than factors."
             )
         n_inputs = n_columns - (panel.const is not None)
         if layers and not n_inputs:

@@ -8,7 +8,7 @@ import pytest
 from statsmodels.datasets import grunfeld
 
 import nnecon as ne
-from nnecon.exceptions import DataError, FormulaError, SpecificationError
+from nnecon.exceptions import DataError, ForecastError, FormulaError, SpecificationError
 
 ORACLE = pd.read_csv(Path(__file__).parent / "oracles" / "ipca_grunfeld.csv")
 CASES = {
@@ -280,6 +280,16 @@ BAD = {
         lambda d: d.assign(**{n: d.groupby("month")[n].transform("mean") for n in "abcd"}),
         {}, DataError, "1 direction",
     ),
+    "labels of two kinds": (
+        lambda d: d.assign(asset=[i if i % 2 else str(i) for i in range(len(d))]),
+        {}, DataError, "different kinds",
+    ),
+    "huge": (lambda d: d.assign(ret=d["ret"] * 1e80), {}, DataError, "another unit"),
+    "tiny": (lambda d: d.assign(a=d["a"] * 1e-80), {}, DataError, "another unit"),
+    "one period": (
+        lambda d: d[d["month"] == d["month"].iloc[0]],
+        {"k_factors": 1}, SpecificationError, "more periods than factors",
+    ),
     "no network": (
         lambda d: d, {"hidden": (), "linear_part": False}, SpecificationError, "leaves nothing",
     ),
@@ -293,6 +303,20 @@ def test_bad_panels_and_arguments_say_what_to_do(case):
     change, specification, kind, words = BAD[case]
     with pytest.raises(kind, match=words):
         model(change(assets(0, 0.5, n_periods=10, n_assets=12)), **specification)
+
+
+def test_as_many_factors_as_characteristics_are_least_squares_in_every_period():
+    data = assets(0, 0.7)
+    for right, k in (("0 + a", 1), ("a + b", 3)):
+        results = ne.ConditionalAutoencoder.from_formula(
+            f"ret ~ {right}", data, entity="asset", time="month", k_factors=k, hidden=()
+        ).fit()
+        columns = ["a"] if k == 1 else ["one", "a", "b"]
+        left = 0.0
+        for _, rows in data.assign(one=1.0).groupby("month"):
+            x, r = rows[columns].to_numpy(), rows["ret"].to_numpy()
+            left += float(((r - x @ np.linalg.lstsq(x, r, rcond=None)[0]) ** 2).sum())
+        assert (results.resid**2).sum() == pytest.approx(left, rel=1e-10)
 
 
 def test_bad_formulas_labels_and_rows_say_what_to_do(fitted, bent):
@@ -312,6 +336,8 @@ def test_bad_formulas_labels_and_rows_say_what_to_do(fitted, bent):
         fitted.transform(data.iloc[:1])
     with pytest.raises(DataError, match="the return is missing"):
         fitted.transform(data.assign(ret=np.nan))
+    with pytest.raises(ForecastError, match=r"'b' is missing at row \(\d+, 1970-01\)"):
+        fitted.predict(data.assign(b=np.nan))
     with pytest.raises(DataError, match="no row for month"):
         fitted.predict(data, factors=fitted.factors.iloc[1:])
     with pytest.raises(SpecificationError, match="alpha=-1"):
