@@ -43,8 +43,7 @@ def single_precision():
 
 @lru_cache(maxsize=128)
 def _sums(network: Network, loss: Loss, columns: tuple[int, ...]) -> _Sums:
-    values = jax.vmap(network.apply, in_axes=(None, 0))
-    gradients = jax.vmap(jax.grad(network.apply), in_axes=(None, 0))
+    values, gradients = network.values, network.gradients
 
     def total(params, base, target, weights):
         return jnp.sum(weights * loss.value(target, values(params, take(base, columns))))

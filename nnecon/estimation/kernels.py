@@ -46,8 +46,7 @@ class Kernels(NamedTuple):
 @lru_cache(maxsize=128)
 def kernels(network: Network, loss: Loss) -> Kernels:
     """Compile (lazily, once a shape) what the solvers need."""
-    values = jax.vmap(network.apply, in_axes=(None, 0))
-    gradients = jax.vmap(jax.grad(network.apply), in_axes=(None, 0))
+    values, gradients = network.values, network.gradients
 
     def value_slope_curvature(fit, target):
         return loss.value(target, fit), loss.slope(target, fit), loss.curvature(target, fit)
@@ -75,7 +74,9 @@ def kernels(network: Network, loss: Loss) -> Kernels:
 
     def second_directional(params, direction, inputs):
         def along(step):
-            return values(params + step * direction, inputs)
+            # values may have no derivative forwards
+            rows = jax.vmap(network.apply, in_axes=(None, 0))
+            return rows(params + step * direction, inputs)
 
         def slope(step):
             return jax.jvp(along, (step,), (jnp.ones_like(step),))[1]

@@ -9,11 +9,12 @@ import numpy as np
 from jax.experimental import checkify
 
 from nnecon.exceptions import SpecificationError
+from nnecon.nets.by_row import ByRow
 from nnecon.nets.linear_part import generic_curvature
 
 
 @dataclass(frozen=True)
-class Custom:
+class Custom(ByRow):
     """The user's function of a parameter vector and one row of regressors.
 
     Parameters

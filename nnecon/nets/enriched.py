@@ -16,11 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import block_diag
 
+from nnecon.nets.by_row import ByRow
 from nnecon.nets.dense import Dense
 
 
 @dataclass(frozen=True)
-class Enriched:
+class Enriched(ByRow):
     """A network and terms; parameters are those of the network, then one a term.
 
     Parameters

@@ -15,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import block_diag
 
+from nnecon.nets.by_row import ByRow
 from nnecon.nets.linear_part import LinearPart
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(ByRow):
     """The mean of ``size`` networks of one kind (Hansen and Salamon, 1990).
 
     Parameters
@@ -61,6 +62,17 @@ class Ensemble:
         """Mean of the members' values for one observation."""
         members = jnp.reshape(params, (self.size, self.member.n_params))
         return jnp.mean(jax.vmap(self.member.apply, in_axes=(0, None))(members, row))
+
+    def values(self, params: jax.Array, rows: jax.Array) -> jax.Array:
+        """Mean of the members' values for the rows (n, r), shape (n,)."""
+        members = jnp.reshape(params, (self.size, self.member.n_params))
+        return jnp.mean(jax.vmap(self.member.values, in_axes=(0, None))(members, rows), axis=0)
+
+    def gradients(self, params: jax.Array, rows: jax.Array) -> jax.Array:
+        """Derivatives of the mean by all parameters, shape (n, n_params)."""
+        members = jnp.reshape(params, (self.size, self.member.n_params))
+        each = jax.vmap(self.member.gradients, in_axes=(0, None), out_axes=1)(members, rows)
+        return each.reshape(len(rows), -1) / self.size
 
     def curvature(self, params: jax.Array, rows: jax.Array, multipliers: jax.Array) -> jax.Array:
         """Weighted sum of second derivatives; parameters of different members do not interact."""

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnecon.nets.by_row import ByRow
+
 BIAS = 0.01
 """Share of the penalty that hidden biases bear. With none, a unit whose weights are zero would
 leave its bias unidentified."""
@@ -39,7 +41,7 @@ def generic_curvature(apply, params, rows, multipliers):
     return jax.hessian(weighted)(params)
 
 
-class LinearPart:
+class LinearPart(ByRow):
     """A network whose first ``n_linear`` parameters are coefficients of its first inputs."""
 
     n_linear: int

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.linear_part import BIAS, Drop, LinearPart, keep
+from nnecon.nets.lstm import lstm_states
 
 GATES = {
     "lstm": ("input", "forget", "output", "candidate"),
@@ -143,6 +144,31 @@ class Recurrent(LinearPart):
         for number, layer in enumerate(self.layers):
             sequence = drop(number, self._run(layer, params, sequence, there))
         return value + params[self.layers[-1].bias.stop :] @ sequence[-1]
+
+    def values(self, params: jax.Array, rows: jax.Array) -> jax.Array:
+        """Values for the rows (n, r), shape (n,); those of LSTMs as in :mod:`nnecon.nets.lstm`."""
+        if self.cell != "lstm" or not self.units:
+            return super().values(params, rows)
+        periods = rows[:, self.n_linear :].reshape(-1, self.window, self.n_inputs + 1)
+        periods = jnp.swapaxes(periods, 0, 1)
+        sequence, there = periods[..., :-1], periods[..., -1]
+        for layer in self.layers:
+            into = params[layer.into].reshape(4 * layer.units, layer.inputs)
+            within = params[layer.within].reshape(4 * layer.units, layer.units)
+            forget = GATES["lstm"].index("forget") * layer.units
+            constant = params[layer.bias].at[forget : forget + layer.units].add(REMEMBER)
+            entering = sequence @ into.T + constant
+            sequence = lstm_states(self.candidate, within, entering, there)
+        linear = rows[:, : self.n_linear] @ params[: self.n_linear]
+        return linear + sequence[-1] @ params[self.layers[-1].bias.stop :]
+
+    def gradients(self, params: jax.Array, rows: jax.Array) -> jax.Array:
+        """Derivatives of the values by the parameters, shape (n, n_params)."""
+
+        def one(at: jax.Array, row: jax.Array) -> jax.Array:
+            return self.values(at, row[None])[0]
+
+        return jax.vmap(jax.grad(one), in_axes=(None, 0))(params, rows)
 
     def _run(
         self, layer: RecurrentLayer, params: jax.Array, sequence: jax.Array, there: jax.Array

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 
 from nnecon.nets.autoencoder import Autoencoder
+from nnecon.nets.by_row import ByRow
 
 
 @dataclass(frozen=True)
-class WholeAutoencoder:
+class WholeAutoencoder(ByRow):
     """An autoencoder whose output layer is part of the parameters.
 
     Parameters are those of the autoencoder, followed by the output's coefficients (n_features, N)

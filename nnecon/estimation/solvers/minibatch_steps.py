@@ -124,7 +124,6 @@ def _compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: 
         direction = optax.chain(optax.clip_by_global_norm(training.clip), direction)
     forward, fold, n_scales, n_moments = _forward(network, training)
     rows_of = _rows_of(columns, network.n_linear if isinstance(network, Dense) else 0, training)
-    values = jax.vmap(network.apply, in_axes=(None, 0))
 
     def batch(data, numbers):
         live = numbers >= 0
@@ -176,7 +175,7 @@ def _compiled(network: Network, loss: Loss, columns: tuple[int, ...], training: 
         def add(at, sums):
             base, target, weights, _ = batch(data, index[at])
             rows = take(base, columns)
-            lost = jnp.sum(weights * loss.value(target, values(params, rows)))
+            lost = jnp.sum(weights * loss.value(target, network.values(params, rows)))
             return sums[0] + lost, sums[1] + jnp.sum(weights)
 
         sums = jax.lax.fori_loop(0, count, add, (jnp.float32(0.0), jnp.float32(0.0)))
@@ -198,11 +197,10 @@ def _forward(network: Network, training: Training) -> tuple[Callable, Callable, 
     if isinstance(network, LinearPart) and training.dropout:
         windows = WindowPass(network, training.rates(network.depth))
         return windows.apply, lambda params, moments: params, 0, 0
-    values = jax.vmap(network.apply, in_axes=(None, 0))
 
     def forward(params, rows, shares, key):
         none = jnp.zeros(0, rows.dtype)
-        return Passed(values(params, rows), params, Moments(none, none))
+        return Passed(network.values(params, rows), params, Moments(none, none))
 
     return forward, lambda params, moments: params, 0, 0
 
