@@ -38,7 +38,8 @@ class Kernels(NamedTuple):
     jacobian: Callable[..., jax.Array]
     value_gradient: Callable[..., tuple[jax.Array, jax.Array]]
     bending: Callable[..., jax.Array]
-    bend_product: Callable[..., jax.Array]
+    course: Callable[..., Any]
+    bend: Callable[..., jax.Array]
     second_directional: Callable[..., jax.Array]
     gauss_newton_diagonal: Callable[..., jax.Array]
 
@@ -66,12 +67,6 @@ def kernels(network: Network, loss: Loss) -> Kernels:
             gauss_newton_diagonal=cached_jit(gauss_newton_diagonal),
         )
 
-    def bend_product(params, direction, inputs, multipliers):
-        def slope(at):
-            return jax.grad(lambda inner: jnp.sum(multipliers * values(inner, inputs)))(at)
-
-        return jax.jvp(slope, (params,), (direction,))[1]
-
     def second_directional(params, direction, inputs):
         def along(step):
             # values may have no derivative forwards
@@ -91,7 +86,8 @@ def kernels(network: Network, loss: Loss) -> Kernels:
         jacobian=cached_jit(gradients),
         value_gradient=cached_jit(jax.value_and_grad(mean_loss)),
         bending=cached_jit(network.curvature),
-        bend_product=cached_jit(bend_product),
+        course=cached_jit(network.course),
+        bend=cached_jit(network.bend),
         second_directional=cached_jit(second_directional),
         gauss_newton_diagonal=cached_jit(gauss_newton_diagonal),
     )

@@ -112,15 +112,16 @@ class Rows(Differentiated):
             state.jacobian = np.asarray(found)[: self.count].astype(float)
         return state.jacobian
 
-    def bend(self, params: np.ndarray, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Second derivatives, weighted by ``slope`` (count,), times a vector (k,)."""
+    def course(self, params: np.ndarray, slope: np.ndarray) -> Any:
+        """What products with second derivatives, weighted by ``slope`` (count,), share."""
         kind = self.inputs.dtype
         weights = np.zeros(len(self.inputs), kind)
         weights[: self.count] = slope
-        found = self.kernels.bend_product(
-            params.astype(kind), vector.astype(kind), self.inputs, weights
-        )
-        return np.asarray(found, dtype=float)
+        return self.kernels.course(params.astype(kind), self.inputs, weights)
+
+    def bend(self, course: Any, vector: np.ndarray) -> np.ndarray:
+        """Second derivatives times a vector (k,)."""
+        return np.asarray(self.kernels.bend(course, vector.astype(self.inputs.dtype)), dtype=float)
 
 
 def local_model(

@@ -19,14 +19,14 @@ that at small weights the past is kept (Jozefowicz, Zaremba and Sutskever, 2015)
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.linear_part import BIAS, Drop, LinearPart, keep
-from nnecon.nets.lstm import lstm_states
+from nnecon.nets.lstm import lstm_bend, lstm_course, lstm_states
 
 GATES = {
     "lstm": ("input", "forget", "output", "candidate"),
@@ -149,18 +149,52 @@ class Recurrent(LinearPart):
         """Values for the rows (n, r), shape (n,); those of LSTMs as in :mod:`nnecon.nets.lstm`."""
         if self.cell != "lstm" or not self.units:
             return super().values(params, rows)
-        periods = rows[:, self.n_linear :].reshape(-1, self.window, self.n_inputs + 1)
-        periods = jnp.swapaxes(periods, 0, 1)
-        sequence, there = periods[..., :-1], periods[..., -1]
+        sequence, there = self._periods(rows)
         for layer in self.layers:
-            into = params[layer.into].reshape(4 * layer.units, layer.inputs)
-            within = params[layer.within].reshape(4 * layer.units, layer.units)
-            forget = GATES["lstm"].index("forget") * layer.units
-            constant = params[layer.bias].at[forget : forget + layer.units].add(REMEMBER)
-            entering = sequence @ into.T + constant
+            within, entering = self._entering(layer, params, sequence)
             sequence = lstm_states(self.candidate, within, entering, there)
         linear = rows[:, : self.n_linear] @ params[: self.n_linear]
         return linear + sequence[-1] @ params[self.layers[-1].bias.stop :]
+
+    def _periods(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Inputs (window, n, n_inputs), and which periods are there (window, n)."""
+        periods = rows[:, self.n_linear :].reshape(-1, self.window, self.n_inputs + 1)
+        periods = jnp.swapaxes(periods, 0, 1)
+        return periods[..., :-1], periods[..., -1]
+
+    def _entering(
+        self, layer: RecurrentLayer, params: jax.Array, sequence: jax.Array, keep: float = REMEMBER
+    ) -> tuple[jax.Array, jax.Array]:
+        """Weights within an LSTM's layer, and what enters its gates (window, n, 4 * units)."""
+        into = params[layer.into].reshape(4 * layer.units, layer.inputs)
+        within = params[layer.within].reshape(4 * layer.units, layer.units)
+        forget = GATES["lstm"].index("forget") * layer.units
+        constant = params[layer.bias].at[forget : forget + layer.units].add(keep)
+        return within, sequence @ into.T + constant
+
+    def course(self, params: jax.Array, rows: jax.Array, multipliers: jax.Array) -> Any:
+        """What :meth:`bend` needs: of an LSTM with one layer, both loops at ``params``."""
+        if self.cell != "lstm" or self.depth != 1:
+            return super().course(params, rows, multipliers)
+        (layer,) = self.layers
+        sequence, there = self._periods(rows)
+        within, entering = self._entering(layer, params, sequence)
+        slope = multipliers[:, None] * params[layer.bias.stop :]
+        both = lstm_course(self.candidate, within, entering, there, slope)
+        return sequence, multipliers, both
+
+    def bend(self, course: Any, direction: jax.Array) -> jax.Array:
+        """Second derivatives of the sum of :meth:`course` times a direction (n_params,)."""
+        if self.cell != "lstm" or self.depth != 1:
+            return super().bend(course, direction)
+        (layer,) = self.layers
+        sequence, multipliers, both = course
+        within, entering = self._entering(layer, direction, sequence, 0.0)
+        slope = multipliers[:, None] * direction[layer.bias.stop :]
+        to_within, to_gates, last = lstm_bend(self.candidate, both, within, entering, slope)
+        to_into = jnp.einsum("tng,tni->gi", to_gates, sequence)
+        parts = to_into.ravel(), to_within.ravel(), to_gates.sum((0, 1)), multipliers @ last
+        return jnp.concatenate([jnp.zeros(self.n_linear, direction.dtype), *parts])
 
     def gradients(self, params: jax.Array, rows: jax.Array) -> jax.Array:
         """Derivatives of the values by the parameters, shape (n, n_params)."""

@@ -77,3 +77,17 @@ def test_a_mean_of_networks_works_on_all_rows_too():
         derived = jax.jacfwd(by_row(mean))(both, rows)
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     np.testing.assert_allclose(gradients, derived, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("candidate", "units"), CASES)
+def test_products_with_second_derivatives(candidate, units):
+    net, params, rows, multipliers = problem(candidate, units)
+    direction = np.linspace(-1.0, 1.0, net.n_params)
+
+    def slope(at):
+        return jax.grad(lambda inner: jnp.sum(multipliers * by_row(net)(inner, rows)))(at)
+
+    with jax.enable_x64(True):
+        found = jax.jit(net.bend)(jax.jit(net.course)(params, rows, multipliers), direction)
+        expected = jax.jit(lambda at: jax.jvp(slope, (at,), (direction,))[1])(params)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)

@@ -92,7 +92,7 @@ def test_derivatives_are_those_of_finite_differences(cell, candidate):
         jacobian = np.asarray(kernel.jacobian(params, data))
         direction = np.linspace(-1.0, 1.0, net.n_params)
         weights = np.arange(1.0, len(data) + 1.0)
-        bent = np.asarray(kernel.bend_product(params, direction, data, weights))
+        bent = np.asarray(kernel.bend(kernel.course(params, data, weights), direction))
     expected = numerical_jacobian(lambda at: fitted(net, at, data), params)
     np.testing.assert_allclose(jacobian, expected, atol=1e-7)
     slope = lambda step: (

@@ -201,12 +201,16 @@ class _Windows(_Problem):
         """Weighted mean of the loss in double precision."""
         return self.mean_loss(self.exact.evaluate(at.params)[0])
 
-    def product(self, params: np.ndarray, vector: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Second derivatives of the fitted values, weighted by ``slope``, times a vector.
+    def course(self, params: np.ndarray, slope: np.ndarray) -> Any:
+        """What products at one point share.
 
         In single precision: Newton's steps are inexact, and gradients are not.
         """
-        return self.single.bend(params, vector, slope)
+        return self.single.course(params, slope)
+
+    def product(self, course: Any, vector: np.ndarray) -> np.ndarray:
+        """Second derivatives of the fitted values, weighted by their slopes, times a vector."""
+        return self.single.bend(course, vector)
 
     def expand(self, at: _Point, exact: bool) -> _Products:
         """Derivatives row by row."""

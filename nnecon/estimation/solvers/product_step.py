@@ -51,13 +51,14 @@ def product_step(problem: Any, at: Any, e: Any, scaling: np.ndarray, damping: fl
     scaling = scaling.copy()
     if problem.loss.least_squares:
         scaling[: problem.network.n_linear] = 0.0
+    course = problem.course(at.params, e.slope) if e.exact else None
     for _ in range(ATTEMPTS if e.exact else 1):
         try:
             matrix = GaussNewton(e.jacobian, problem.ridge + damping * scaling)
         except np.linalg.LinAlgError:
             return Step(np.zeros_like(gradient), 0.0, False, damping)
         if e.exact:
-            found = _conjugate(problem, at, e, matrix, gradient, damping * scaling)
+            found = _conjugate(problem, course, e, matrix, gradient, damping * scaling)
             if found is not None:
                 return Step(*found, bool(np.isfinite(found[0]).all()), damping)
             damping = max(GROWTH * damping, INDEFINITE)
@@ -68,7 +69,7 @@ def product_step(problem: Any, at: Any, e: Any, scaling: np.ndarray, damping: fl
 
 def _conjugate(
     problem: Any,
-    at: Any,
+    course: Any,
     e: Any,
     matrix: GaussNewton,
     gradient: np.ndarray,
@@ -81,7 +82,7 @@ def _conjugate(
     """
 
     def product(vector: np.ndarray) -> np.ndarray:
-        bent = problem.product(at.params, vector, e.slope)
+        bent = problem.product(course, vector)
         flat = e.jacobian.T @ (e.jacobian @ vector)
         return flat + bent + problem.ridge * vector
 
