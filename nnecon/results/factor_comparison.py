@@ -37,6 +37,11 @@ def compare_factors(results: Any) -> Comparison:
         if results.model.standardize
         else "R-squared and errors are those of known values.",
     ]
+    if results.model.variational:
+        notes.append(
+            "ELBO: lower bound on the log likelihood of the sample; of PCA the log likelihood of "
+            "probabilistic principal components."
+        )
     tests: tuple[HypothesisTest, ...] = ()
     if results.cv is not None:
         losses = results.cv.series_losses
