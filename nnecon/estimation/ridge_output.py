@@ -21,16 +21,32 @@ def ridge_output(
     ridge : array of shape (p,)
         Penalty of each squared coefficient, the objective being a mean over series.
     """
-    shrink = jnp.diag(ridge / target.shape[1] + TINY / target.shape[1])
     weighted = weights * target
     if weights.shape[1] == 1:
-        gram = regressors.T @ (weights * regressors) + shrink
-        return jax.scipy.linalg.solve(gram, regressors.T @ weighted, assume_a="pos")
+        gram = regressors.T @ (weights * regressors)
+        return ridge_solution(gram, regressors.T @ weighted, ridge)
     p = regressors.shape[1]
     pairs = (regressors[:, :, None] * regressors[:, None, :]).reshape(-1, p * p)
-    grams = (weights.T @ pairs).reshape(-1, p, p) + shrink
-    roots = jnp.linalg.cholesky(grams)
-    right = (weighted.T @ regressors)[:, :, None]
-    half = jax.scipy.linalg.solve_triangular(roots, right, lower=True)
+    grams = (weights.T @ pairs).reshape(-1, p, p)
+    return ridge_solution(grams, (weighted.T @ regressors).T, ridge)
+
+
+def ridge_solution(gram: jax.Array, cross: jax.Array, ridge: jax.Array) -> jax.Array:
+    """The same from moments.
+
+    Parameters
+    ----------
+    gram : array of shape (p, p) or (N, p, p)
+        Products of the regressors, one matrix for all series or one for each.
+    cross : array of shape (p, N)
+        Products of regressors and target.
+    ridge : array of shape (p,)
+    """
+    n_series = cross.shape[1]
+    gram = gram + jnp.diag(ridge / n_series + TINY / n_series)
+    if gram.ndim == 2:
+        return jax.scipy.linalg.solve(gram, cross, assume_a="pos")
+    roots = jnp.linalg.cholesky(gram)
+    half = jax.scipy.linalg.solve_triangular(roots, cross.T[:, :, None], lower=True)
     found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
     return found[:, :, 0].T

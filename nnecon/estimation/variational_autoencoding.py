@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnecon.estimation.ridge_output import TINY
+from nnecon.estimation.ridge_output import ridge_solution
 from nnecon.nets.variational import VariationalAutoencoder
 
 LEAST_DRAWS = 20
@@ -87,22 +87,13 @@ def variational_functions(network: VariationalAutoencoder) -> VariationalFunctio
         pairs = jnp.einsum("mti,mtj->tij", seen, seen).reshape(-1, p * p) / count
         return (weights.T @ pairs).reshape(-1, p, p), cross
 
-    def solve(gram, cross, alpha, n_series):
-        shrink = jnp.diag(alpha / n_series * ridge + TINY / n_series)
-        if gram.ndim == 2:
-            return jax.scipy.linalg.solve(gram + shrink, cross, assume_a="pos")
-        roots = jnp.linalg.cholesky(gram + shrink)
-        half = jax.scipy.linalg.solve_triangular(roots, cross.T[:, :, None], lower=True)
-        found = jax.scipy.linalg.solve_triangular(roots, half, lower=True, trans=1)
-        return found[:, :, 0].T
-
     def output(params, inputs, target, weights, alpha):
-        return solve(*moments(params, inputs, target, weights), alpha, target.shape[1])
+        return ridge_solution(*moments(params, inputs, target, weights), alpha * ridge)
 
     def half_noise(params, inputs, target, weights, alpha):
         gram, cross = moments(params, inputs, target, weights)
         held = jax.lax.stop_gradient((gram, cross))
-        coefficients = solve(*held, alpha, target.shape[1])
+        coefficients = ridge_solution(*held, alpha * ridge)
         equation = "pq,pj,qj->" if gram.ndim == 2 else "jpq,pj,qj->"
         fitted = jnp.einsum(equation, gram, coefficients, coefficients)
         squares = jnp.sum(weights * target**2) - 2.0 * jnp.sum(coefficients * cross) + fitted
