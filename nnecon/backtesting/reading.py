@@ -78,9 +78,14 @@ def _method(
             f"{', '.join(common)}."
         )
     network = own is not None and not isinstance(model, Baseline)
-    if network and getattr(model, "any_targets", False):
+    panel = network and getattr(model, "any_targets", False)
+    if panel:
         targets = tuple(target for target in targets if target in common)
-    unknown = [] if network else [target for target in targets if target not in frame.columns]
+    unknown = (
+        []
+        if network and not panel
+        else [target for target in targets if target not in frame.columns]
+    )
     if unknown:
         raise SpecificationError(
             f"model {name!r}: unknown target {unknown[0]!r}; "

@@ -303,3 +303,13 @@ def test_wrong_rows_are_refused(curved):
         curved.bootstrap_loadings(4)
     with pytest.raises(SpecificationError, match="mini-batches"):
         curved.model.fit(method="adam")
+
+
+def test_backtest_names_what_it_cannot_find():
+    x = drawn()
+    model = ne.AutoencoderFactor.from_formula("~ 0 + s0 + s1 + diff(s2)", x, k_factors=1, hidden=())
+    with pytest.raises(SpecificationError, match="diff"):
+        ne.backtest({"factors": model.on(x, factor_order=1)}, x, initial="2011-06")
+    static = ne.AutoencoderFactor(x, 1, ())
+    with pytest.raises(SpecificationError, match="factor_order="):
+        ne.backtest({"factors": static}, x, targets="s3", initial="2012-03")
