@@ -102,18 +102,34 @@ def test_the_kalman_filter_is_near_within_its_range(activation, gaps):
     assert inside >= 2
 
 
+AT = {"softplus": (-0.5, 0.9, 0.4, 0.4), "elu": (0.2, 0.8, 0.4, 0.4)}
+"""Bias, transition, standard deviations of state and series, of stochastic states seen directly."""
+
+
+def seen_directly(activation, n=500):
+    bias, transition, noise, error = AT[activation]
+    rng, state, y = np.random.default_rng(2), 0.0, np.zeros(n)
+    for t in range(n):
+        inside = np.array([bias + transition * state])
+        state = float(SLOPES[activation](inside)[0][0]) + noise * rng.normal()
+        y[t] = state + error * rng.normal()
+    return pd.DataFrame({"y": y})
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["tanh", "logistic", "softplus", "unemployment"])
+@pytest.mark.parametrize("case", [*AT, "inflation"])
 def test_the_kalman_filter_is_near_at_estimates(case):
-    """Simulated series and unemployment, with gaps; a fixed loading sets the scale of the state."""
-    if case == "unemployment":
-        data = with_gaps(ne.datasets.load_macro().dropna()[["unemp"]])
-        model = ne.RNNStateSpace(data, k_states=1, state_noise=True, linear_lags=1)
-        fixed = {"loading.h1.unemp": 1.0}
+    """Simulated series and inflation, all with gaps; a loading that is fixed scales the state."""
+    if case == "inflation":
+        macro = ne.datasets.load_macro().dropna()
+        data, activation, loading = macro[["infl"]].set_axis(["y"], axis=1), "tanh", 10.0
     else:
-        model = model_of(case, with_gaps(simulated(case)))
-        fixed = {"loading.h1.y": TRUE[case][3]}
-    results = model.fit_constrained(fixed, alpha=1e-3, n_starts=2)
+        data, activation, loading = seen_directly(case), case, 1.0
+    model = ne.RNNStateSpace(
+        with_gaps(data), k_states=1, activation=activation, state_noise=True, linear_part=False,
+        innovations=False,
+    )  # fmt: skip
+    results = model.fit_constrained({"loading.h1.y": loading}, alpha=0.0, n_starts=2)
     spread = results.states.entering_se.mean().max()
     exact = results.particle_llf(10_000)
     print(case, round(spread, 3), round(results.llf, 2), round(exact, 2))
