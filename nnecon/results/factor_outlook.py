@@ -93,6 +93,20 @@ class FactorOutlooks:
         Returns
         -------
         DataFrame of shape (steps, N)
+
+        References
+        ----------
+        Doz, C., D. Giannone and L. Reichlin (2011), A two-step estimator for large approximate
+        dynamic factor models based on Kalman filtering, Journal of Econometrics 164, 188-205.
+        Andreini, P., C. Izzo and G. Ricco (2020), Deep dynamic factor models, arXiv:2007.11887.
+
+        Examples
+        --------
+        >>> import nnecon as ne
+        >>> panel = ne.datasets.load_macro()[["growth", "infl", "unemp", "tbilrate", "realint"]]
+        >>> results = ne.AutoencoderFactor(panel, 2, hidden=(), factor_order=2).fit()
+        >>> results.forecast(2).index.astype(str).tolist()
+        ['2009Q4', '2010Q1']
         """
         return self.get_forecast(steps).predicted_mean
 
