@@ -40,7 +40,7 @@ def standardised(x):
 
 def fitted(x, k=1, alpha=3e-3, **options):
     return ne.AutoencoderFactor(x, k, hidden=4, variational=True, **options).fit(
-        alpha=alpha, n_starts=1
+        alpha=alpha, alphas=[0.03], n_starts=1
     )
 
 
@@ -154,7 +154,7 @@ def test_components_have_the_posterior_of_probabilistic_ones():
 
 def test_curved_factor_has_a_higher_bound_than_the_linear_likelihood():
     x, f = curved_panel(0)
-    results = ne.AutoencoderFactor(x, 1, hidden=4, variational=True).fit(alpha=3e-3)
+    results = ne.AutoencoderFactor(x, 1, hidden=4, variational=True).fit(alpha=3e-3, alphas=[0.03])
     assert not results.is_linear and results.converged
     assert results.elbo > results.llf_baseline + 100
     assert abs(results.factors.corrwith(pd.Series(f[:, 0]), method="spearman")).iloc[0] > 0.9
