@@ -82,7 +82,7 @@ class ConditionalAutoencoder(Immutable):
         there is one. IPCA still competes at ``alpha=inf``.
     ranks : bool
         Whether characteristics are replaced by their ranks within each period, between -1/2 and
-        1/2, as Gu, Kelly and Xiu do.
+        1/2, as Gu, Kelly and Xiu do; new rows are ranked among themselves.
     missing : {"drop", "raise"}
         Rows with a missing return or characteristic are left out and counted, or are an error.
 

@@ -258,6 +258,32 @@ def test_summary_counts_what_was_left_out():
         model(data, missing="raise")
 
 
+def test_folds_that_look_ahead_are_compared_as_forecasts(bent):
+    options = {"alphas": [0.01, 0.003], "n_starts": 2, "cv": ne.ExpandingFolds(3)}
+    least, careful = (bent.fit(alpha=rule, **options) for rule in ("cv", "1se"))
+    assert least.compare().test.name.startswith("Diebold-Mariano")
+    assert careful.alpha >= least.alpha and careful.path.alpha_1se == careful.alpha
+    assert (least.cv.period_losses.index >= pd.Period("1971-09", "M")).all()
+    # a period's errors are those of loadings from earlier periods alone
+    first = least.cv.folds[0]
+    past = model(assets(0, 0.7).query("month < '1971-09'"), hidden=()).fit()
+    now = assets(0, 0.7).merge(
+        pd.DataFrame({"month": least.model.panel.rows.periods[first]}), on="month"
+    )
+    error = now["ret"].to_numpy() - past.predict(now, factors=past.transform(now)).to_numpy()
+    assert np.mean(error**2) == pytest.approx(least.cv.baseline_scores[0], rel=1e-8)
+
+
+def test_charts_name_ipca_and_show_every_factor(fitted):
+    path, factors = fitted.plot_path(), fitted.plot_factors()
+    assert "IPCA" in " ".join(text.get_text() for text in path.legends[0].get_texts())
+    assert [ax.get_ylabel() for ax in factors.axes] == fitted.factor_names
+    drawn = {line.get_label(): line.get_ydata() for line in factors.axes[0].lines}
+    expected = fitted.factors["factor1"] / fitted.linear_factors["factor1"].std()
+    np.testing.assert_allclose(drawn["autoencoder"], expected)
+    assert "IPCA" in drawn
+
+
 def test_same_seed_same_numbers(bent):
     first, second = (bent.fit(alpha=0.003, alphas=2, n_starts=2, rng=5) for _ in range(2))
     pd.testing.assert_frame_equal(first.factors, second.factors, check_exact=True)
