@@ -28,7 +28,7 @@ from nnecon.estimation.blockwise import BLOCK, single_precision
 from nnecon.estimation.compilation import cached_jit
 from nnecon.estimation.execution import Monitor
 from nnecon.estimation.kernels import double_precision
-from nnecon.estimation.ridge_output import TINY
+from nnecon.estimation.ridge_output import output_moments, ridge_solution
 from nnecon.estimation.rows import cut, empty
 from nnecon.estimation.solvers.minibatch import SampleTraining, stream
 from nnecon.estimation.solvers.minibatch_steps import Steps, compiled
@@ -142,14 +142,7 @@ def _sums(network: Autoencoder) -> _Sums:
     regressors_of = output_regressors(network)
 
     def moments(params, scores, target, weights):
-        regressors = regressors_of(params, scores)[1]
-        if weights.shape[1] == 1:
-            grams = (regressors.T @ (weights * regressors))[None]
-        else:
-            p = regressors.shape[1]
-            pairs = (regressors[:, :, None] * regressors[:, None, :]).reshape(-1, p * p)
-            grams = (weights.T @ pairs).reshape(-1, p, p)
-        return grams, (weights * target).T @ regressors
+        return output_moments(regressors_of(params, scores)[1], target, weights)
 
     def loss(params, output, scores, target, weights):
         residual = target - regressors_of(params, scores)[0] @ output
@@ -170,14 +163,13 @@ def best_output(
 
     Arguments are those of ``AutoencoderKernels.output``; memory does not grow with the rows.
     """
-    n_series = target.shape[1]
-    grams, cross = np.zeros(1), np.zeros(1)
+    gram, cross = np.zeros(1), np.zeros(1)
     with double_precision():
         for _, *block in cut([(scores, target, weights)], min(BLOCK, len(target)), np.float64):
             some, others = _sums(network).moments(params, *block)
-            grams, cross = grams + np.asarray(some), cross + np.asarray(others)
-    shrink = np.diag((alpha * network.penalised_output + TINY) / n_series)
-    return np.linalg.solve(grams + shrink, cross[:, :, None])[:, :, 0].T
+            gram, cross = gram + np.asarray(some), cross + np.asarray(others)
+        moments = jnp.asarray(gram), jnp.asarray(cross)
+        return np.asarray(ridge_solution(*moments, jnp.asarray(alpha * network.penalised_output)))
 
 
 def evaluated(

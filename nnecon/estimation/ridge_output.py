@@ -21,14 +21,19 @@ def ridge_output(
     ridge : array of shape (p,)
         Penalty of each squared coefficient, the objective being a mean over series.
     """
+    return ridge_solution(*output_moments(regressors, target, weights), ridge)
+
+
+def output_moments(
+    regressors: jax.Array, target: jax.Array, weights: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Weighted products of regressors, and of regressors and target, as a solution takes them."""
     weighted = weights * target
     if weights.shape[1] == 1:
-        gram = regressors.T @ (weights * regressors)
-        return ridge_solution(gram, regressors.T @ weighted, ridge)
+        return regressors.T @ (weights * regressors), regressors.T @ weighted
     p = regressors.shape[1]
     pairs = (regressors[:, :, None] * regressors[:, None, :]).reshape(-1, p * p)
-    grams = (weights.T @ pairs).reshape(-1, p, p)
-    return ridge_solution(grams, (weighted.T @ regressors).T, ridge)
+    return (weights.T @ pairs).reshape(-1, p, p), (weighted.T @ regressors).T
 
 
 def ridge_solution(gram: jax.Array, cross: jax.Array, ridge: jax.Array) -> jax.Array:

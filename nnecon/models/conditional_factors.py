@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from nnecon.models.conditional_estimation import (
     sums_of,
 )
 from nnecon.models.factor_estimation import CONVERGED
+from nnecon.models.factor_penalties import read_penalty, with_penalty, words
 from nnecon.models.forecast_settings import read_count, read_units
 from nnecon.models.settings import read_alphas
 from nnecon.nets.activations import ACTIVATIONS
@@ -40,8 +41,6 @@ from nnecon.results.progress import progress_bar
 
 LARGEST, SMALLEST = 0.03, 3e-5
 """Ends of the default grid of penalties."""
-
-RULES = {"cv": "cross-validation", "1se": "one-standard-error rule"}
 
 
 class ConditionalAutoencoder(Immutable):
@@ -336,12 +335,10 @@ class ConditionalAutoencoder(Immutable):
         -------
         ConditionalAutoencoderResults
         """
-        rule, grid = _read_alpha(alpha), read_alphas(alphas)
+        rule, grid = read_penalty(alpha, "IPCA", "periods"), read_alphas(alphas)
         if isinstance(grid, int):
             grid = np.geomspace(LARGEST, SMALLEST, grid)
-        if not isinstance(rule, str) and np.isfinite(rule):
-            near = np.isclose(grid, rule, rtol=1e-9)
-            grid = np.sort(np.r_[grid[~near], rule])[::-1]
+        grid = with_penalty(grid, rule)
         draws = read_count("n_starts", n_starts)
         for_folds, for_starts = generator(rng).spawn(2)
         execution = Execution.check(executor, checkpoint)
@@ -354,7 +351,7 @@ class ConditionalAutoencoder(Immutable):
         seed = f"rng={rng}" if isinstance(rng, Integral) else "rng given"
         facts = FactorFacts(
             found.alpha,
-            RULES.get(str(rule), "the user"),
+            words(rule),
             found.certificate,
             found.iterations,
             bool(found.certificate < CONVERGED),
@@ -390,15 +387,3 @@ def _check_flags(**flags: Any) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool | np.bool_):
             raise SpecificationError(f"{name}={value!r}: give True or False.")
-
-
-def _read_alpha(alpha: Any) -> float | str:
-    if isinstance(alpha, str) and alpha in RULES:
-        return alpha
-    number = float(alpha) if isinstance(alpha, Real) and not isinstance(alpha, bool) else np.nan
-    if not number > 0:
-        raise SpecificationError(
-            f"alpha={alpha!r}: give a positive penalty (inf is IPCA), 'cv' for the least error of "
-            "periods left out or '1se' for the one-standard-error rule."
-        )
-    return number

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from nnecon.inference.corruption import Corruption
 from nnecon.inference.factor_map import ComponentMap
 from nnecon.models.factor_bootstrap import LoadingWork, draw_loadings
 from nnecon.models.factor_estimation import CONVERGED, estimate, rebuilt
+from nnecon.models.factor_penalties import read_penalty, with_penalty, words
 from nnecon.models.factor_samples import FactorTask
 from nnecon.models.factor_selection import reconstruction_folds
 from nnecon.models.factor_specification import FactorSpecification
@@ -330,7 +331,7 @@ class AutoencoderFactor(FactorSpecification):
         -------
         AutoencoderFactorResults
         """
-        rule = _read_alpha(alpha)
+        rule = read_penalty(alpha, "principal components", "rows")
         grid = read_alphas(alphas)
         draws = _whole("n_starts", n_starts)
         for_folds, for_starts, for_noise, for_batches = generator(rng).spawn(4)
@@ -338,9 +339,7 @@ class AutoencoderFactor(FactorSpecification):
         if isinstance(grid, int):
             alone = batches is not None and not isinstance(rule, str)
             grid = np.empty(0) if alone else np.geomspace(LARGEST, SMALLEST, grid)
-        if not isinstance(rule, str) and np.isfinite(rule):
-            near = np.isclose(grid, rule, rtol=1e-9)
-            grid = np.sort(np.r_[grid[~near], rule])[::-1]
+        grid = with_penalty(grid, rule)
         execution = Execution.check(executor, checkpoint)
         drawn = self.noise or self.masking or self.variational
         noise_seed = int(for_noise.integers(2**31)) if drawn else None
@@ -356,7 +355,7 @@ class AutoencoderFactor(FactorSpecification):
         seed = f"rng={rng}" if isinstance(rng, Integral) else "rng given"
         facts = FactorFacts(
             found.alpha,
-            {"cv": "cross-validation", "1se": "one-standard-error rule"}.get(str(rule), "the user"),
+            words(rule),
             found.certificate,
             found.iterations,
             bool(found.certificate < CONVERGED),
@@ -370,15 +369,3 @@ class AutoencoderFactor(FactorSpecification):
             self, found.mapping, found.components, self._baseline(found.components), facts,
             found.path, found.cv,
         )  # fmt: skip
-
-
-def _read_alpha(alpha: Any) -> float | str:
-    if isinstance(alpha, str) and alpha in ("cv", "1se"):
-        return alpha
-    number = float(alpha) if isinstance(alpha, Real) and not isinstance(alpha, bool) else np.nan
-    if not number > 0:
-        raise SpecificationError(
-            f"alpha={alpha!r}: give a positive penalty (inf is principal components), 'cv' for the "
-            "least error of rows left out or '1se' for the one-standard-error rule."
-        )
-    return number

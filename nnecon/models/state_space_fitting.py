@@ -19,6 +19,7 @@ from nnecon.estimation.state_space_search import (
 )
 from nnecon.estimation.state_space_solution import Fit, Search
 from nnecon.inference.state_space_information import degrees_of_freedom
+from nnecon.models.settings import RULES
 from nnecon.results.path import (
     CrossValidation,
     RegularizationPath,
@@ -33,8 +34,6 @@ PROBES = 2
 ALONG = 1e-2
 """Derivative under which a solution on the path counts as converged; what is reported is polished.
 """
-
-RULES = {"cv": "cross-validation", "1se": "one-standard-error rule"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.activations import ACTIVATIONS
-from nnecon.nets.dense import Layer
+from nnecon.nets.dense import Layer, hidden_layers
 from nnecon.nets.linear_part import BIAS
 
 
@@ -69,7 +69,7 @@ class Autoencoder:
     def encoder_layers(self) -> tuple[Layer, ...]:
         """Positions of the encoder's hidden layers."""
         start = self.n_inputs * self.k_factors if self.linear_part else 0
-        return _layers(start, self.n_inputs, self.encoder)
+        return hidden_layers(start, self.n_inputs, self.encoder)
 
     @property
     def encoder_output(self) -> slice:
@@ -85,7 +85,7 @@ class Autoencoder:
         """Positions of the decoder's hidden layers; with tied weights they have biases alone."""
         if self.tied:
             return _tied_layers(self.encoder_output, self.k_factors, self.encoder_layers)
-        return _layers(self.encoder_output.stop, self.k_factors, self.decoder)
+        return hidden_layers(self.encoder_output.stop, self.k_factors, self.decoder)
 
     @property
     def output_bias(self) -> slice:
@@ -217,15 +217,6 @@ class Autoencoder:
             draws = rng.standard_normal(size) / np.sqrt(self.encoder[-1])
             params[self.encoder_output] = scale * draws
         return params
-
-
-def _layers(start: int, inputs: int, hidden: tuple[int, ...]) -> tuple[Layer, ...]:
-    layers = []
-    for units in hidden:
-        middle = start + units * inputs
-        layers.append(Layer(slice(start, middle), slice(middle, middle + units), units, inputs))
-        start, inputs = middle + units, units
-    return tuple(layers)
 
 
 def _tied_layers(after: slice, codes: int, encoder: tuple[Layer, ...]) -> tuple[Layer, ...]:

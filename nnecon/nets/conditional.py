@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnecon.nets.activations import ACTIVATIONS
-from nnecon.nets.dense import Layer
+from nnecon.nets.dense import Layer, hidden_layers
 from nnecon.nets.linear_part import BIAS
 
 
@@ -52,12 +52,7 @@ class ConditionalLoadings:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Positions of the hidden layers."""
-        layers, at, inputs = [], 0, self.n_inputs
-        for units in self.hidden:
-            middle = at + units * inputs
-            layers.append(Layer(slice(at, middle), slice(middle, middle + units), units, inputs))
-            at, inputs = middle + units, units
-        return tuple(layers)
+        return hidden_layers(0, self.n_inputs, self.hidden)
 
     @property
     def output(self) -> slice:

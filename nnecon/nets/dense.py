@@ -34,6 +34,16 @@ class Layer:
     inputs: int
 
 
+def hidden_layers(start: int, inputs: int, hidden: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Positions of hidden layers, one behind the other from ``start``; the first has ``inputs``."""
+    layers = []
+    for units in hidden:
+        middle = start + units * inputs
+        layers.append(Layer(slice(start, middle), slice(middle, middle + units), units, inputs))
+        start, inputs = middle + units, units
+    return tuple(layers)
+
+
 @dataclass(frozen=True)
 class Dense(LinearPart):
     """A feed-forward network of any depth beside a linear part.
@@ -62,12 +72,7 @@ class Dense(LinearPart):
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Positions of the hidden layers in the parameter vector."""
-        layers, at, inputs = [], self.n_linear, self.n_inputs
-        for units in self.hidden:
-            middle = at + units * inputs
-            layers.append(Layer(slice(at, middle), slice(middle, middle + units), units, inputs))
-            at, inputs = middle + units, units
-        return tuple(layers)
+        return hidden_layers(self.n_linear, self.n_inputs, self.hidden)
 
     @property
     def depth(self) -> int:

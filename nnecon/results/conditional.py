@@ -19,7 +19,7 @@ from nnecon.results.conditional_cv import LINEAR, PeriodCV
 from nnecon.results.conditional_numbers import ConditionalNumbers
 from nnecon.results.factor_numbers import FactorFacts
 from nnecon.results.factor_path import FactorPath
-from nnecon.results.factor_state import PATH_ARRAYS
+from nnecon.results.factor_state import search_state
 from nnecon.results.immutable import Immutable
 
 
@@ -206,19 +206,9 @@ def conditional_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarra
     arrays |= under_prefix("design", held) | {"gamma": results.linear.gamma}
     if isinstance(results.mapping, NetworkLoadings):
         arrays |= {"params": results.mapping.params, "turn": results.mapping.turn}
-    if results.path is not None:
-        meta["path"] = {"alpha_min": results.path.alpha_min, "alpha_1se": results.path.alpha_1se}
-        for name in PATH_ARRAYS:
-            if getattr(results.path, name) is not None:
-                arrays[f"path/{name}"] = getattr(results.path, name)
-    if results.cv is not None:
-        cv = results.cv
-        meta["cv"] = cv.description
-        arrays |= {"cv/alphas": cv.alphas, "cv/scores": cv.scores, "cv/train": cv.train}
-        arrays["cv/rows"] = np.concatenate(cv.folds)
-        for name in cv.period_losses:
-            arrays[f"cv/period_{name}"] = cv.period_losses[name].to_numpy()
-    return meta, arrays
+    frames = {} if results.cv is None else {"period": results.cv.period_losses}
+    described, held = search_state(results.path, results.cv, frames)
+    return meta | described, arrays | held
 
 
 def period_cv_from_state(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> PeriodCV | None:

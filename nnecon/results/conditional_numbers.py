@@ -14,38 +14,21 @@ from nnecon.inference.conditional_loadings import (
     explained,
     period_factors,
 )
-from nnecon.results.factor_numbers import FactorFacts
+from nnecon.results.factor_numbers import ReadsFacts
 
 
-class ConditionalNumbers:
+class ConditionalNumbers(ReadsFacts):
     """What the model found on the sample, and what it says about other rows."""
 
-    model: Any
     mapping: LoadingMap
     linear: LinearLoadings
-    facts: FactorFacts
 
     # -- facts ------------------------------------------------------------------------------------
-
-    @property
-    def alpha(self) -> float:
-        """Penalty of the estimate; infinite for IPCA."""
-        return self.facts.alpha
-
-    @property
-    def converged(self) -> bool:
-        """Whether the largest relative gradient is under 1e-4."""
-        return self.facts.converged
 
     @property
     def is_linear(self) -> bool:
         """Whether the estimate is IPCA."""
         return isinstance(self.mapping, LinearLoadings)
-
-    @property
-    def k_factors(self) -> int:
-        """Number of factors."""
-        return int(self.model.k_factors)
 
     @property
     def nobs(self) -> int:

@@ -59,19 +59,15 @@ class FactorFacts:
         return bool(self.training and self.note)
 
 
-class FactorNumbers:
-    """What a factor model found on the rows of the sample."""
+class ReadsFacts:
+    """What all results of factor models say of how they were found."""
 
     model: Any
-    mapping: FactorMap
-    components: ComponentMap
     facts: FactorFacts
-
-    # -- facts ------------------------------------------------------------------------------------
 
     @property
     def alpha(self) -> float:
-        """Penalty of the estimate; infinite for principal components."""
+        """Penalty of the estimate; infinite for the linear model."""
         return self.facts.alpha
 
     @property
@@ -80,14 +76,23 @@ class FactorNumbers:
         return self.facts.converged
 
     @property
-    def is_linear(self) -> bool:
-        """Whether the estimate is principal components."""
-        return isinstance(self.mapping, ComponentMap)
-
-    @property
     def k_factors(self) -> int:
         """Number of factors."""
         return int(self.model.k_factors)
+
+
+class FactorNumbers(ReadsFacts):
+    """What a factor model found on the rows of the sample."""
+
+    mapping: FactorMap
+    components: ComponentMap
+
+    # -- facts ------------------------------------------------------------------------------------
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the estimate is principal components."""
+        return isinstance(self.mapping, ComponentMap)
 
     @property
     def nobs(self) -> int:

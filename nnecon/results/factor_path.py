@@ -1,7 +1,7 @@
 """The path from principal components to the full autoencoder, and its cross-validation."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -58,27 +58,21 @@ class FactorPath:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReconstructionCV:
-    """Errors of rows that were left out of estimation, standardisation and components included.
+class LeftOut:
+    """Errors of what each fold leaves out, along the penalty, beside those of the linear model.
 
     Attributes
     ----------
     alphas : ndarray of shape (m,)
-        Penalties; the first is infinite, principal components.
+        Penalties; the first is infinite, the linear model.
     scores : ndarray of shape (f, m)
-        Mean squared error of each fold over known values, in squared standard deviations of the
-        whole sample (in the data's units where series are not standardised).
+        Mean squared error of each fold.
     folds : tuple of ndarray
         Positions that each fold leaves out.
     train : ndarray of bool of shape (f, T)
-        Training rows of each fold.
+        Training rows, or periods, of each fold.
     description : str
         How the folds were made.
-    row_losses : DataFrame
-        ``fold``, and mean squared errors over the series of each row left out: ``network`` at the
-        chosen penalty and ``baseline``.
-    series_losses : DataFrame
-        The same by series, and how many ``values`` were compared.
     """
 
     alphas: np.ndarray
@@ -86,12 +80,13 @@ class ReconstructionCV:
     folds: tuple[np.ndarray, ...]
     train: np.ndarray
     description: str
-    row_losses: pd.DataFrame
-    series_losses: pd.DataFrame
+
+    baseline_name: ClassVar[str] = BASELINE
+    unit: ClassVar[str] = "rows"
 
     @property
     def baseline_scores(self) -> np.ndarray:
-        """Principal components' error in each fold, shape (f,)."""
+        """Error of the linear model in each fold, shape (f,)."""
         return self.scores[:, 0]
 
     @property
@@ -105,7 +100,7 @@ class ReconstructionCV:
         return standard_error(self.scores)
 
     def plot(self, **options: Any) -> Any:
-        """Error of rows left out along the penalty, with that of principal components.
+        """Error of what was left out along the penalty, with that of the linear model.
 
         Options are those of :func:`nnecon.report.plots.plot_cv`.
 
@@ -114,10 +109,30 @@ class ReconstructionCV:
         matplotlib.figure.Figure
         """
         given = {
-            "baseline_name": BASELINE,
-            "ylabel": "Mean squared error of rows left out",
+            "baseline_name": self.baseline_name,
+            "ylabel": f"Mean squared error of {self.unit} left out",
             "fold_scores": self.scores,
             "baseline_mean": float(self.baseline_scores.mean()),
             "baseline_se": float(standard_error(self.baseline_scores[:, None])[0]),
         }
         return plots.plot_cv(self.alphas, self.mean, self.se, **{**given, **options})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReconstructionCV(LeftOut):
+    """Errors of rows that were left out of estimation, standardisation and components included.
+
+    Scores are over known values, in squared standard deviations of the whole sample (in the data's
+    units where series are not standardised).
+
+    Attributes
+    ----------
+    row_losses : DataFrame
+        ``fold``, and mean squared errors over the series of each row left out: ``network`` at the
+        chosen penalty and ``baseline``.
+    series_losses : DataFrame
+        The same by series, and how many ``values`` were compared.
+    """
+
+    row_losses: pd.DataFrame
+    series_losses: pd.DataFrame

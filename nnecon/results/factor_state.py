@@ -9,7 +9,7 @@ import pandas as pd
 
 from nnecon.data.names import bindings_to_state
 from nnecon.data.storage import pack_index, unpack_index
-from nnecon.results.factor_path import FactorPath, ReconstructionCV
+from nnecon.results.factor_path import FactorPath, LeftOut, ReconstructionCV
 
 PATH_ARRAYS = ("alphas", "explained", "linear", "certificate", "cv_mean", "cv_se")
 
@@ -38,21 +38,31 @@ def factor_state(results: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays["values"] = model.panel.values
     if not results.is_linear:
         arrays["params"] = results.mapping.params
-    if results.path is not None:
-        path = results.path
+    frames = {}
+    if results.cv is not None:
+        frames = {"row": results.cv.row_losses, "series": results.cv.series_losses}
+    described, held = search_state(results.path, results.cv, frames)
+    return meta | described, arrays | held
+
+
+def search_state(
+    path: FactorPath | None, cv: LeftOut | None, frames: Mapping[str, pd.DataFrame]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Path and cross-validation, where there are some; ``frames`` of losses, by their rows."""
+    meta: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if path is not None:
         meta["path"] = {"alpha_min": path.alpha_min, "alpha_1se": path.alpha_1se}
         for name in PATH_ARRAYS:
             if getattr(path, name) is not None:
                 arrays[f"path/{name}"] = getattr(path, name)
-    if results.cv is not None:
-        cv = results.cv
+    if cv is not None:
         meta["cv"] = cv.description
         arrays |= {"cv/alphas": cv.alphas, "cv/scores": cv.scores, "cv/train": cv.train}
         arrays["cv/rows"] = np.concatenate(cv.folds)
-        for name in cv.row_losses:
-            arrays[f"cv/row_{name}"] = cv.row_losses[name].to_numpy()
-        for name in cv.series_losses:
-            arrays[f"cv/series_{name}"] = cv.series_losses[name].to_numpy()
+    for prefix, frame in frames.items():
+        for name in frame:
+            arrays[f"cv/{prefix}_{name}"] = frame[name].to_numpy()
     return meta, arrays
 
 
